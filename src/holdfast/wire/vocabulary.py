@@ -1,0 +1,110 @@
+"""The closed vocabularies. Strings become these enums in the codec and nowhere else.
+
+A value from a newer peer decodes to `UNKNOWN` where the enum has it (see `_missing_`): a reader that is
+older than the writer shows what it cannot name instead of refusing the record.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SpanStatus(StrEnum):
+    """Where a span is. `complete`, `failed` and `cancelled` are final; the first of them to arrive stays."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def final(self) -> bool:
+        return self not in (SpanStatus.PENDING, SpanStatus.ACTIVE)
+
+
+class InstanceStatus(StrEnum):
+    """Where an instance (a run) is. `terminated` is the server's stop; the other three are the agent's own end."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    COMPLETE = "complete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    TERMINATED = "terminated"
+
+    @property
+    def final(self) -> bool:
+        return self not in (InstanceStatus.PENDING, InstanceStatus.ACTIVE)
+
+
+class Purpose(StrEnum):
+    """What a run was for."""
+
+    LIVE = "live"
+    SMOKE_TEST = "smoke_test"
+    EVAL = "eval"
+
+
+class EventLevel(StrEnum):
+    """How loud an event is."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class CostSource(StrEnum):
+    """Where a cost comes from. An unknown cost has no number: it is never shown as 0."""
+
+    REPORTED = "reported"
+    COMPUTED = "computed"
+    ESTIMATED = "estimated"
+    UNKNOWN = "unknown"
+
+
+class FailureCategory(StrEnum):
+    """Why a call failed, by what can be done about it."""
+
+    RATE_LIMIT = "rate_limit"
+    QUOTA_EXHAUSTED = "quota_exhausted"
+    TIMEOUT = "timeout"
+    CONTEXT_OVERFLOW = "context_overflow"
+    AUTH = "auth"
+    PROVIDER_UNAVAILABLE = "provider_unavailable"
+    INVALID_REQUEST = "invalid_request"
+    CONTENT_FILTER = "content_filter"
+    MALFORMED_OUTPUT = "malformed_output"
+    CONNECTION_ERROR = "connection_error"
+    TOOL_ERROR = "tool_error"
+    CANCELLED = "cancelled"
+    LIMIT_REACHED = "limit_reached"
+    NOT_AN_ERROR = "not_an_error"
+    UNKNOWN = "unknown"
+
+    @classmethod
+    def _missing_(cls, value: object) -> FailureCategory:
+        return cls.UNKNOWN
+
+
+class TokenScope(StrEnum):
+    """What a token may do. Each includes none of the others; a token carries a set of them."""
+
+    INGEST = "ingest"
+    READ = "read"
+    ADMIN = "admin"
+
+
+class SpanType(StrEnum):
+    """The span types (`schema_name`) that Holdfast itself writes. Any other name is welcome."""
+
+    AGENT = "agent:run"
+    TURN = "agent:turn"
+    LLM = "agent:llm"
+    TOOL = "agent:tool"
+    RETRIEVAL = "agent:retrieval"
+    STEP = "agent:step"
+    HANDOFF = "agent:handoff"
+    ATTEMPT = "agent:attempt"
+    FUNCTION = "agent:function"
