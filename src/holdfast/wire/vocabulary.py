@@ -24,7 +24,7 @@ class SpanStatus(StrEnum):
 
 
 class InstanceStatus(StrEnum):
-    """Where an instance (a run) is. `terminated` is the server's stop; the other three are the agent's own end."""
+    """Where an instance (a run) is. `terminated` is the server's stop, the other final ones the agent's end."""
 
     PENDING = "pending"
     ACTIVE = "active"

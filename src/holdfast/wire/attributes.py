@@ -1,0 +1,30 @@
+"""The attribute names that Holdfast reads out of a span or writes into it: the field's (OpenTelemetry GenAI
+semantic conventions) where it has one, `holdfast.…` where it has none."""
+
+from __future__ import annotations
+
+from typing import Final
+
+OPERATION: Final = "gen_ai.operation.name"
+PROVIDER: Final = "gen_ai.provider.name"
+REQUEST_MODEL: Final = "gen_ai.request.model"
+RESPONSE_MODEL: Final = "gen_ai.response.model"
+FINISH_REASONS: Final = "gen_ai.response.finish_reasons"
+INPUT_TOKENS: Final = "gen_ai.usage.input_tokens"
+OUTPUT_TOKENS: Final = "gen_ai.usage.output_tokens"
+CACHE_READ_TOKENS: Final = "gen_ai.usage.cache_read.input_tokens"
+CACHE_WRITE_TOKENS: Final = "gen_ai.usage.cache_creation.input_tokens"
+REASONING_TOKENS: Final = "gen_ai.usage.reasoning.output_tokens"
+TOOL_NAME: Final = "gen_ai.tool.name"
+TOOL_CALL_ID: Final = "gen_ai.tool.call.id"
+AGENT_NAME: Final = "gen_ai.agent.name"
+CONVERSATION_ID: Final = "gen_ai.conversation.id"
+ERROR_TYPE: Final = "error.type"
+
+COST_USD: Final = "holdfast.cost.usd"
+COST_SOURCE: Final = "holdfast.cost.source"
+COST_VERSION: Final = "holdfast.cost.price_version"
+FAILURE_CATEGORY: Final = "holdfast.failure.category"
+ATTEMPT: Final = "holdfast.attempt"
+REDACTED: Final = "holdfast.redacted"
+TRUNCATED: Final = "holdfast.truncated"
