@@ -44,7 +44,7 @@ def _flag(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One setting. `kind` says what a value may be: text, int, float, flag, or size (bytes; `64MiB` will do)."""
+    """One setting. `kind` says what a value may be: text, int, float, flag, size (bytes or `64MiB`)."""
 
     name: str
     env: str

@@ -56,7 +56,12 @@ class DeliveryError(RecordingError):
     """
 
     def __init__(
-        self, message: str, *, status: int | None = None, retry_after: float | None = None, permanent: bool = False
+        self,
+        message: str,
+        *,
+        status: int | None = None,
+        retry_after: float | None = None,
+        permanent: bool = False,
     ) -> None:
         super().__init__(message)
         self.status = status

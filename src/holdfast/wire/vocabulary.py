@@ -24,7 +24,7 @@ class SpanStatus(StrEnum):
 
 
 class InstanceStatus(StrEnum):
-    """Where an instance (a run) is. `terminated` is the server's stop, the other final ones the agent's end."""
+    """Where an instance (a run) is. `terminated` is the server's stop; other ends are the agent's."""
 
     PENDING = "pending"
     ACTIVE = "active"
