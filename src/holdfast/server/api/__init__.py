@@ -1,0 +1,1 @@
+"""The HTTP API: a route parses, calls one service, encodes."""

@@ -1,0 +1,1 @@
+"""What the server does with the record; a route or a page calls one of these."""

@@ -1,0 +1,1 @@
+"""Where the record lives. Database drivers appear here and nowhere else."""

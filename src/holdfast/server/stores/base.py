@@ -1,0 +1,125 @@
+"""What every store can do. These docstrings are the contract; one test suite runs over all stores."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from sqlalchemy import Connection, Engine
+
+from holdfast.server.stores.rows import (
+    BodyChange,
+    BodyRow,
+    CheckRow,
+    EventRow,
+    InstanceRow,
+    QualityRow,
+    RollupDelta,
+    SpanRow,
+)
+
+__all__ = ["Store", "WriteTransaction"]
+
+
+class WriteTransaction(Protocol):
+    """One transaction. Nothing of it is seen by others before its commit; all of it is kept after.
+
+    Times, ids and keys are the caller's: a store makes none up but `instances.key`.
+    """
+
+    @property
+    def connection(self) -> Connection:
+        """The same transaction for SQLAlchemy Core statements; only code in `stores/` may use it."""
+        ...
+
+    def instances(self, account_id: str, ids: Collection[str]) -> dict[str, InstanceRow]:
+        """The rows of the runs that exist, by id, locked against other writers until the end."""
+        ...
+
+    def instances_by_key(self, keys: Collection[int]) -> dict[int, InstanceRow]:
+        """As `instances`, by key."""
+        ...
+
+    def add_instance(self, row: InstanceRow) -> int:
+        """Insert and give the new key (the row's own `key` is not looked at)."""
+        ...
+
+    def update_instances(self, rows: Iterable[InstanceRow]) -> None:
+        """Write whole rows back."""
+        ...
+
+    def spans(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], SpanRow]:
+        """The rows of the spans that exist, by (instance key, span id)."""
+        ...
+
+    def open_spans(self, instance_key: int) -> list[SpanRow]:
+        """The pending and active spans of a run."""
+        ...
+
+    def find_span(self, account_id: str, span_id: str) -> int | None:
+        """The instance key of the account's span with that id, the newest run's where several have it."""
+        ...
+
+    def add_spans(self, rows: Sequence[SpanRow], bodies: Sequence[BodyRow]) -> None:
+        """Insert spans that do not exist, with their bodies."""
+        ...
+
+    def update_spans(self, rows: Sequence[SpanRow]) -> None:
+        """Write whole rows back, except `violations` and `summary`, which the check stage owns."""
+        ...
+
+    def change_bodies(self, changes: Sequence[BodyChange]) -> None:
+        """Set the fields of bodies that are not None; leave the others."""
+        ...
+
+    def add_events(self, rows: Sequence[EventRow]) -> list[tuple[int, str]]:
+        """Insert the events that do not exist yet; the (instance key, event id) of those inserted."""
+        ...
+
+    def quality(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], QualityRow]:
+        """The quality records that exist, by (instance key, name)."""
+        ...
+
+    def set_quality(self, rows: Sequence[QualityRow]) -> None:
+        """Insert or replace."""
+        ...
+
+    def queue_checks(self, rows: Iterable[CheckRow]) -> None:
+        """Insert or replace by (instance key, subject)."""
+        ...
+
+    def queue_all_checks(self, instance_key: int, ticket: int) -> None:
+        """Queue every span of a run: its schemas have only now become known."""
+        ...
+
+    def add_to_rollups(self, deltas: Sequence[RollupDelta]) -> None:
+        """Add to the hourly sums, making the rows that do not exist."""
+        ...
+
+    def stored_response(self, account_id: str, action: str, key: str) -> bytes | None:
+        """The answer that was stored for an idempotency key, or None."""
+        ...
+
+    def store_response(self, account_id: str, action: str, key: str, response: bytes, now: int) -> None:
+        """Keep an answer for replays; the first one stays."""
+        ...
+
+
+class Store(Protocol):
+    """A database with the current schema. Thread-safe; `close` once, after the last use."""
+
+    @property
+    def reader(self) -> Engine:
+        """For the read queries in `stores/`: connections that cannot write, seeing every commit made
+        before they begin. Reads never wait for writers."""
+        ...
+
+    def write(self) -> AbstractContextManager[WriteTransaction]:
+        """A transaction that commits, durably, when the block ends, and rolls back when it raises.
+
+        One at a time in a process: others wait their turn.
+        """
+        ...
+
+    def close(self) -> None: ...
