@@ -6,6 +6,8 @@ caller may see from the recording side is only what it asked for: recording call
 
 from __future__ import annotations
 
+from typing import Protocol
+
 
 class HoldfastError(Exception):
     """The root: `except HoldfastError` catches all that Holdfast itself raises."""
@@ -67,3 +69,135 @@ class DeliveryError(RecordingError):
         self.status = status
         self.retry_after = retry_after
         self.permanent = permanent
+
+
+# --- supervision: what a control says no to -----------------------------------------------------------
+
+
+class SupervisionError(HoldfastError):
+    """A control of the runtime refused or stopped something. An agent's own errors are never of this kind."""
+
+
+class InvalidTransitionError(SupervisionError):
+    """A worker cannot go from `current` to `target`; it stays where it was."""
+
+    def __init__(self, current: str, target: str) -> None:
+        super().__init__(f"a worker that is {current} cannot become {target}")
+        self.current = current
+        self.target = target
+
+
+class UnknownWorkerError(SupervisionError, KeyError):
+    """No worker has the id `worker_id`: it was never made, was removed, or fell to the registry's cap."""
+
+    def __init__(self, worker_id: str) -> None:
+        super().__init__(worker_id)
+        self.worker_id = worker_id
+
+    def __str__(self) -> str:
+        return f"no worker has the id {self.worker_id!r}"
+
+
+class CircuitOpenError(SupervisionError):
+    """The circuit `name` lets nothing through. `retry_after` is in seconds: 0 where only probes in flight
+    are in the way, None where it is not known."""
+
+    def __init__(self, name: str, retry_after: float | None = None) -> None:
+        super().__init__(f"circuit {name!r} is open")
+        self.name = name
+        self.retry_after = retry_after
+
+
+class Refusal(Protocol):
+    """What every refusing outcome carries."""
+
+    @property
+    def allowed(self) -> bool: ...
+    @property
+    def reason(self) -> str | None: ...
+
+
+class PermissionRefusal(Refusal, Protocol):
+    """A refusing outcome of the permission policy."""
+
+    @property
+    def active_mode(self) -> str: ...
+    @property
+    def required_mode(self) -> str: ...
+
+
+class PermissionDeniedError(SupervisionError):
+    """A role may not use a tool. `outcome` says why."""
+
+    def __init__(self, outcome: PermissionRefusal) -> None:
+        super().__init__(outcome.reason or "permission denied")
+        self.outcome = outcome
+
+
+class GuardrailViolatedError(SupervisionError):
+    """A guardrail refused, or raised and therefore refused: then the error is the `__cause__`.
+
+    `stage` is "pre", "call", "post" or "output". The value that was refused is not kept.
+    """
+
+    def __init__(self, outcome: Refusal, *, guardrail: str, role: str, tool: str, stage: str) -> None:
+        super().__init__(
+            f"guardrail {guardrail!r} refused {tool!r} ({stage}): {outcome.reason or 'no reason given'}"
+        )
+        self.outcome = outcome
+        self.guardrail = guardrail
+        self.role = role
+        self.tool = tool
+        self.stage = stage
+
+
+class BudgetExceededError(SupervisionError):
+    """A limit of a budget is reached. `kind` says which one ("usd", "tokens", …); `limit` and `used` are in
+    its unit, and `budget_usd` and `current_cost_usd` are the same numbers where it is money, else None."""
+
+    def __init__(
+        self,
+        budget_usd: float | None,
+        current_cost_usd: float | None,
+        *,
+        kind: str = "usd",
+        limit: float | None = None,
+        used: float | None = None,
+        budget: str = "budget",
+    ) -> None:
+        self.budget_usd = budget_usd
+        self.current_cost_usd = current_cost_usd
+        self.kind = kind
+        self.limit = budget_usd if limit is None else limit
+        self.used = current_cost_usd if used is None else used
+        self.budget = budget
+        super().__init__(f"{budget}: {kind} limit reached: {self.used:.6g} of {self.limit:.6g} used")
+
+
+class LoopDetectedError(SupervisionError):
+    """The loop guard stopped an agent: `pattern` repeated `count` times, `tool` was the last tool."""
+
+    def __init__(self, pattern: str, count: int, tool: str, message: str) -> None:
+        super().__init__(message)
+        self.pattern = pattern
+        self.count = count
+        self.tool = tool
+
+
+class PolicyConditionError(SupervisionError):
+    """A condition written in Python raised while `rule` was evaluated; its error is the `__cause__`."""
+
+    def __init__(self, rule: str, problem: str) -> None:
+        super().__init__(f"the condition of rule {rule!r} raised {problem}")
+        self.rule = rule
+        self.problem = problem
+
+
+class MissingExtraError(HoldfastError, ImportError):
+    """A feature needs the package `package`, which `pip install 'holdfast[<extra>]'` brings."""
+
+    def __init__(self, package: str, extra: str, feature: str) -> None:
+        super().__init__(f"{feature} needs {package}: pip install 'holdfast[{extra}]'")
+        self.package = package
+        self.extra = extra
+        self.feature = feature
