@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 
 from holdfast.errors import InvalidInputError
@@ -22,8 +23,13 @@ def iso_utc(ns: int) -> str:
 
     Nanoseconds below a microsecond are cut off, never rounded: a time is not shown before it happened.
     """
-    moment = _EPOCH + timedelta(microseconds=ns // 1000)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond:06d}Z"
+    seconds, rest = divmod(ns, 1_000_000_000)
+    return f"{_iso_second(seconds)}.{rest // 1000:06d}Z"
+
+
+@lru_cache(maxsize=64)  # events of one moment share their second, and to write it out costs 2 µs
+def _iso_second(seconds: int) -> str:
+    return (_EPOCH + timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
 
 
 def parse_utc(value: int | str, field: str = "timestamp") -> int:
