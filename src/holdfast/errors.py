@@ -201,3 +201,15 @@ class MissingExtraError(HoldfastError, ImportError):
         self.package = package
         self.extra = extra
         self.feature = feature
+
+
+# --- the server -------------------------------------------------------------------------------------
+
+
+class StoreError(RecordingError):
+    """The database cannot be used as asked. `where` is its path or address."""
+
+    def __init__(self, where: str, problem: str) -> None:
+        super().__init__(f"{where}: {problem}")
+        self.where = where
+        self.problem = problem
