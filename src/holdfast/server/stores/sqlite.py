@@ -1,0 +1,100 @@
+"""The embedded store: one SQLite file in WAL mode, one writing connection, any number of reading ones."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final, cast
+
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.exc import DatabaseError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from holdfast.errors import StoreError
+from holdfast.server.stores.migrate import upgrade
+from holdfast.server.stores.sqlite_write import SqliteTransaction
+
+__all__ = ["SqliteStore"]
+
+_BUSY_MS: Final = 10_000
+_WRITER_PRAGMAS: Final = (
+    "PRAGMA page_size = 8192",  # before the first table only; later it does nothing
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",  # a commit has reached the disk when it returns
+    "PRAGMA foreign_keys = OFF",  # the write path makes parents first; checking costs a lookup per row
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -65536",
+    "PRAGMA wal_autocheckpoint = 4000",
+    f"PRAGMA busy_timeout = {_BUSY_MS}",
+)
+_READER_PRAGMAS: Final = (
+    "PRAGMA query_only = ON",
+    "PRAGMA temp_store = MEMORY",
+    "PRAGMA cache_size = -32768",
+    "PRAGMA mmap_size = 1073741824",
+    f"PRAGMA busy_timeout = {_BUSY_MS}",
+)
+
+
+class SqliteStore:
+    """A `Store` in the file `path`, made with today's schema or brought to it.
+
+    Raises `StoreError` where the file cannot be opened, is not a database, or is of a newer Holdfast.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._path = path
+        self._lock = threading.Lock()
+        self._write_engine = _engine(path, _WRITER_PRAGMAS, pooled=False)
+        self._reader = _engine(path, _READER_PRAGMAS, pooled=True)
+        try:
+            self._connection: Connection = self._write_engine.connect()
+            with self._connection.begin():
+                upgrade(self._connection)
+        except DatabaseError as error:
+            raise StoreError(str(path), f"cannot be used: {error.orig}") from None
+        self._path.chmod(0o600)
+
+    @property
+    def reader(self) -> Engine:
+        return self._reader
+
+    @contextmanager
+    def write(self) -> Generator[SqliteTransaction]:
+        with self._lock, self._connection.begin():
+            driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
+            yield SqliteTransaction(self._connection, driver)
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+            self._write_engine.dispose()
+            self._reader.dispose()
+
+
+def _engine(path: Path, pragmas: tuple[str, ...], *, pooled: bool) -> Engine:
+    engine = create_engine(
+        "sqlite+pysqlite://",
+        creator=lambda: sqlite3.connect(
+            path, check_same_thread=False, isolation_level=None, cached_statements=256
+        ),
+        poolclass=QueuePool if pooled else NullPool,
+        **({"pool_size": 8, "max_overflow": 24} if pooled else {}),
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: sqlite3.Connection, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction] - called by the engine
+        for pragma in pragmas:
+            connection.execute(pragma).close()
+
+    # `isolation_level=None` leaves transactions to us: the driver's own begin only before some
+    # statements, so that a read and the write that depends on it could lie in two transactions.
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction] - called by the engine
+        connection.execute(text("BEGIN" if pooled else "BEGIN IMMEDIATE"))
+
+    return engine
