@@ -213,3 +213,23 @@ class StoreError(RecordingError):
         super().__init__(f"{where}: {problem}")
         self.where = where
         self.problem = problem
+
+
+# --- the command line -------------------------------------------------------------------------------
+
+
+class PlannerError(HoldfastError):
+    """The demo agent's model could not be asked. `status` is the HTTP status, or None where none came."""
+
+    def __init__(self, message: str, *, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class CommandError(HoldfastError):
+    """A command cannot do what it was asked. `fix` says what to do; `exit_code` is what the shell sees."""
+
+    def __init__(self, message: str, *, fix: str = "", exit_code: int = 1) -> None:
+        super().__init__(message)
+        self.fix = fix
+        self.exit_code = exit_code
