@@ -233,3 +233,31 @@ class CommandError(HoldfastError):
         super().__init__(message)
         self.fix = fix
         self.exit_code = exit_code
+
+
+class StoreUnavailableError(StoreError):
+    """The database cannot take this now (disk full, locked, gone): the same may succeed later."""
+
+
+class ApiError(HoldfastError):
+    """A request, or one item of a bulk request, is answered with an error.
+
+    `status` is the HTTP status, `code` the word that clients decide by, `errors` says what is wrong with
+    which field, `retry_after` is in seconds.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        errors: dict[str, str] | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.errors = errors
+        self.retry_after = retry_after

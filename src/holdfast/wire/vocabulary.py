@@ -108,3 +108,34 @@ class SpanType(StrEnum):
     HANDOFF = "agent:handoff"
     ATTEMPT = "agent:attempt"
     FUNCTION = "agent:function"
+
+
+class TokenStatus(StrEnum):
+    """Whether a token works. `revoked` is for good."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+class ErrorCode(StrEnum):
+    """The `code` of an error answer: what a client decides by."""
+
+    BAD_REQUEST = "bad_request"
+    BAD_TOKEN = "bad_authtoken"  # noqa: S105 - a word of the protocol
+    FORBIDDEN = "forbidden"
+    NOT_FOUND = "not_found"
+    METHOD_NOT_ALLOWED = "method_not_allowed"
+    INVALID_ACTION = "invalid_action"
+    TOO_LARGE = "too_large"
+    UNSUPPORTED_MEDIA = "unsupported_media_type"
+    VALIDATION = "validation_errors"
+    INTERNAL = "internal_error"
+    UNAVAILABLE = "unavailable"
+
+
+class OnError(StrEnum):
+    """What a bulk request does after an item that fails."""
+
+    STOP = "stop"
+    CONTINUE = "continue"
