@@ -193,6 +193,15 @@ class PolicyConditionError(SupervisionError):
         self.problem = problem
 
 
+class FlowProtocolError(HoldfastError, TypeError):
+    """A driver answered the command `command` with a `reply` of a kind that the command does not have."""
+
+    def __init__(self, command: str, reply: object) -> None:
+        super().__init__(f"{command} was answered with a {type(reply).__name__}")
+        self.command = command
+        self.reply = reply
+
+
 class MissingExtraError(HoldfastError, ImportError):
     """A feature needs the package `package`, which `pip install 'holdfast[<extra>]'` brings."""
 
