@@ -53,6 +53,10 @@ class WriteTransaction(Protocol):
         """The rows of the spans that exist, by (instance key, span id)."""
         ...
 
+    def body(self, key: int) -> BodyRow:
+        """The body with that key, which exists."""
+        ...
+
     def open_spans(self, instance_key: int) -> list[SpanRow]:
         """The pending and active spans of a run."""
         ...

@@ -82,6 +82,7 @@ _SELECT_SPANS: Final = (
     f"SELECT {_SPAN_COLUMNS} FROM json_each(?1) j "  # noqa: S608 - our own names
     "CROSS JOIN spans s ON s.instance_key = ?2 AND s.id = j.value"
 )
+_SELECT_BODY: Final = f"SELECT {', '.join(_names(schema.span_bodies))} FROM span_bodies WHERE key = ?"  # noqa: S608 - our own names
 _SELECT_OPEN_SPANS: Final = (
     f"SELECT {_SPAN_COLUMNS} FROM spans s WHERE instance_key = ? AND status IN ('pending', 'active')"  # noqa: S608 - our own names
 )
@@ -143,6 +144,9 @@ class SqliteTransaction:
             for row in rows:
                 found[instance_key, row[1]] = SpanRow(*row)
         return found
+
+    def body(self, key: int) -> BodyRow:
+        return BodyRow(*self._driver.execute(_SELECT_BODY, (key,)).fetchone())
 
     def open_spans(self, instance_key: int) -> list[SpanRow]:
         return [SpanRow(*row) for row in self._driver.execute(_SELECT_OPEN_SPANS, (instance_key,)).fetchall()]

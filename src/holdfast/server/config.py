@@ -1,0 +1,46 @@
+"""What a server is told when it starts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from holdfast._settings import data_dir, read_setting
+
+__all__ = ["ServerConfig"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerConfig:
+    """Fields that come from the settings of the same names are documented there.
+
+    `port` 0 takes any free port. `abandon_after` is in seconds: a run of which nothing was heard for so
+    long is ended as failed by the server; the agent's own end still replaces that, should it come.
+    """
+
+    data: Path
+    database: str | None = None
+    host: str = "127.0.0.1"
+    port: int = 4653
+    max_body: int = 64 << 20
+    abandon_after: float = 6 * 3600.0
+    sweep_every: float = 60.0
+
+    @classmethod
+    def from_settings(
+        cls,
+        *,
+        data: Path | str | None = None,
+        database: str | None = None,
+        host: str | None = None,
+        port: int | None = None,
+    ) -> ServerConfig:
+        """Arguments that are not None win over the environment and the settings file."""
+        directory = read_setting("data", None if data is None else str(data))
+        return cls(
+            data=Path(directory) if directory else data_dir(),
+            database=read_setting("database", database),
+            host=read_setting("host", host),
+            port=read_setting("port", port),
+            max_body=read_setting("max_body"),
+        )

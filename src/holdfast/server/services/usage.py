@@ -1,0 +1,124 @@
+"""What lists and totals need out of a span's attributes: model, tokens, cost."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+from msgspec import Struct
+
+from holdfast.server.stores.rows import SpanRow
+from holdfast.server.stores.schema import SPAN_AGGREGATE
+from holdfast.wire import attributes as names
+from holdfast.wire.vocabulary import CostSource
+
+__all__ = ["read_usage"]
+
+_LARGEST: Final = 1 << 50
+"""A token count or a cost beyond this is a mistake of the sender; it is left out, not summed up."""
+
+_SOURCES: Final = {source.value for source in CostSource}
+
+
+class _Usage(
+    Struct,
+    frozen=True,
+    rename={
+        "operation": names.OPERATION,
+        "provider": names.PROVIDER,
+        "requested": names.REQUEST_MODEL,
+        "model": names.RESPONSE_MODEL,
+        "input": names.INPUT_TOKENS,
+        "output": names.OUTPUT_TOKENS,
+        "cache_read": names.CACHE_READ_TOKENS,
+        "cache_write": names.CACHE_WRITE_TOKENS,
+        "reasoning": names.REASONING_TOKENS,
+        "cost": names.COST_USD,
+        "source": names.COST_SOURCE,
+        "error_type": names.ERROR_TYPE,
+    }.get,
+):
+    operation: str | None = None
+    provider: str | None = None
+    requested: str | None = None
+    model: str | None = None
+    input: float | None = None
+    output: float | None = None
+    cache_read: float | None = None
+    cache_write: float | None = None
+    reasoning: float | None = None
+    cost: float | None = None
+    source: str | None = None
+    error_type: str | None = None
+
+
+_decode: Final = msgspec.json.Decoder(_Usage).decode
+_decode_any: Final = msgspec.json.Decoder(dict[str, object]).decode
+_HINTS: Final = (b"gen_ai.", b"holdfast.cost.", b"error.type")
+"""One of these is in every name read here: most spans have none and need no decoding."""
+
+
+def read_usage(row: SpanRow, attributes: bytes, *, over: bool) -> None:
+    """Put what the attributes say into the row's columns; with `over`, also where they are filled already.
+
+    An attribute of the wrong type counts as missing; so do numbers that are negative or absurd.
+    """
+    if not any(hint in attributes for hint in _HINTS):
+        return
+    try:
+        usage = _decode(attributes)
+    except msgspec.ValidationError:
+        usage = _tolerantly(attributes)
+    if usage.operation == "invoke_agent":
+        row.flags |= SPAN_AGGREGATE
+    model = usage.model or usage.requested
+    if model and (over or row.model is None):
+        row.model = model[:200]
+    if usage.provider and (over or row.provider is None):
+        row.provider = usage.provider[:200]
+    if usage.error_type and (over or row.error_type is None):
+        row.error_type = usage.error_type[:200]
+    if (over or row.input_tokens is None) and (count := _count(usage.input)) is not None:
+        row.input_tokens = count
+    if (over or row.output_tokens is None) and (count := _count(usage.output)) is not None:
+        row.output_tokens = count
+    if (over or row.cache_read_tokens is None) and (count := _count(usage.cache_read)) is not None:
+        row.cache_read_tokens = count
+    if (over or row.cache_write_tokens is None) and (count := _count(usage.cache_write)) is not None:
+        row.cache_write_tokens = count
+    if (over or row.reasoning_tokens is None) and (count := _count(usage.reasoning)) is not None:
+        row.reasoning_tokens = count
+    _read_cost(row, usage, over=over)
+
+
+def _count(number: float | None) -> int | None:
+    return int(number) if number is not None and 0 <= number <= _LARGEST else None
+
+
+def _read_cost(row: SpanRow, usage: _Usage, *, over: bool) -> None:
+    if row.cost_source is not None and not over:
+        return
+    source = usage.source if usage.source in _SOURCES else None
+    if usage.cost is not None and 0 <= usage.cost * 1e9 <= _LARGEST and source != CostSource.UNKNOWN:
+        row.cost_nano = round(usage.cost * 1e9)
+        row.cost_source = source or CostSource.REPORTED.value
+    elif source is not None:
+        row.cost_nano = None
+        row.cost_source = CostSource.UNKNOWN.value
+
+
+def _tolerantly(attributes: bytes) -> _Usage:
+    try:
+        known = _decode_any(attributes)
+    except (msgspec.ValidationError, RecursionError):
+        return _Usage()
+    usable = {}
+    for name in _Usage.__struct_encode_fields__:
+        try:
+            usable[name] = msgspec.convert(known.get(name), _FIELD_TYPES[name])
+        except msgspec.ValidationError:
+            continue
+    return msgspec.convert(usable, _Usage)
+
+
+_FIELD_TYPES: Final = {field.encode_name: field.type for field in msgspec.structs.fields(_Usage)}

@@ -1,0 +1,199 @@
+"""The rows that one transaction works on: read in few statements, changed in memory, written once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from msgspec import Struct
+
+from holdfast.server.services.totals import RunSums, add_span, rollup_deltas, run_sums
+from holdfast.server.stores.base import WriteTransaction
+from holdfast.server.stores.rows import BodyRow, CheckRow, EventRow, InstanceRow, QualityRow, SpanRow
+from holdfast.server.stores.schema import BODY_KEY_BITS
+from holdfast.wire.vocabulary import InstanceStatus, Purpose
+
+__all__ = ["SpanWork", "WorkingSet"]
+
+_PENDING = InstanceStatus.PENDING.value
+_LIVE = Purpose.LIVE.value
+
+
+class SpanWork(Struct):
+    """A span in work. `known`: the store has it already, and `body` holds changes unless `whole`."""
+
+    row: SpanRow
+    body: BodyRow
+    known: bool
+    whole: bool
+    counted: bool
+    """Its totals are in the run's; they are taken out when it is first changed."""
+
+
+class WorkingSet:
+    """Used by one transaction, from one thread. `now` is the receipt time that new rows get."""
+
+    def __init__(self, transaction: WriteTransaction, now: int) -> None:
+        self.transaction = transaction
+        self.now = now
+        self.runs: dict[tuple[str, str], InstanceRow] = {}
+        self._runs_by_key: dict[int, InstanceRow] = {}
+        self._sums: dict[int, RunSums | None] = {}
+        self._touched: set[int] = set()
+        self.spans: dict[tuple[int, str], SpanWork] = {}
+        self.events: dict[tuple[int, str], EventRow] = {}
+        self.quality: dict[tuple[int, str], QualityRow] = {}
+        self._quality_touched: set[tuple[int, str]] = set()
+        self.checks: dict[tuple[int, str], CheckRow] = {}
+        self.responses: dict[tuple[str, str, str], bytes] = {}
+
+    # --- reading --------------------------------------------------------------------------------
+
+    def load(self, account_id: str, wanted: Mapping[str, Collection[str]]) -> None:
+        """Read the runs (the keys) and of each the spans named, as far as they exist."""
+        missing = [run_id for run_id in wanted if (account_id, run_id) not in self.runs]
+        for run_id, run in self.transaction.instances(account_id, missing).items():
+            self._enter(run, known=True)
+            self.runs[account_id, run_id] = run
+        keys: list[tuple[int, str]] = []
+        for run_id, span_ids in wanted.items():
+            found = self.runs.get((account_id, run_id))
+            if found is not None and found.spans_total and span_ids:
+                key = found.key
+                keys += [(key, span_id) for span_id in span_ids if (key, span_id) not in self.spans]
+        for at, row in self.transaction.spans(keys).items():
+            self.spans[at] = SpanWork(row, BodyRow(row.body_key), True, False, True)
+
+    def _enter(self, run: InstanceRow, *, known: bool) -> None:
+        self._runs_by_key[run.key] = run
+        self._sums[run.key] = run_sums(run) if known else None
+
+    def run_of_span(self, account_id: str, span_id: str) -> InstanceRow | None:
+        """The run of the account's span with that id, with the span loaded."""
+        for (key, known_id), _work in self.spans.items():
+            run = self._runs_by_key[key]
+            if known_id == span_id and run.account_id == account_id:
+                return run
+        key_found = self.transaction.find_span(account_id, span_id)
+        if key_found is None:
+            return None
+        run_found = self._runs_by_key.get(key_found)
+        if run_found is None:
+            run_found = self.transaction.instances_by_key([key_found])[key_found]
+            self._enter(run_found, known=True)
+            self.runs[account_id, run_found.id] = run_found
+        self.load(account_id, {run_found.id: [span_id]})
+        return run_found
+
+    # --- changing -------------------------------------------------------------------------------
+
+    def run(self, account_id: str, run_id: str) -> InstanceRow | None:
+        return self.runs.get((account_id, run_id))
+
+    def new_run(self, account_id: str, run_id: str) -> InstanceRow:
+        """A row for a run that was not known: pending, its agent unknown."""
+        row = InstanceRow(
+            key=0,
+            account_id=account_id,
+            id=run_id,
+            status=_PENDING,
+            purpose=_LIVE,
+            begun_at=self.now,
+            inserted_at=self.now,
+            updated_at=self.now,
+        )
+        row.key = self.transaction.add_instance(row)
+        self.runs[account_id, run_id] = row
+        self._enter(row, known=False)
+        self._touched.add(row.key)
+        return row
+
+    def touch(self, run: InstanceRow) -> None:
+        """The run has changed: it is written at the end."""
+        run.updated_at = max(run.updated_at, self.now)
+        self._touched.add(run.key)
+
+    def new_span(self, run: InstanceRow, row: SpanRow) -> SpanWork:
+        """Take in a span that was not known; the run counts it, and its body gets its key."""
+        run.spans_total += 1
+        row.body_key = run.key << BODY_KEY_BITS | run.spans_total
+        self._touched.add(run.key)
+        run.updated_at = max(run.updated_at, self.now)
+        work = SpanWork(row, BodyRow(row.body_key), False, True, False)
+        self.spans[run.key, row.id] = work
+        return work
+
+    def change_span(self, run: InstanceRow, work: SpanWork) -> None:
+        """To be called before a span's row is changed."""
+        if work.counted:
+            add_span(run, work.row, -1)
+            work.counted = False
+        work.row.updated_at = self.now
+        self.touch(run)
+
+    def whole_body(self, work: SpanWork) -> BodyRow:
+        """The span's body with what the store has of it filled in."""
+        if not work.whole:
+            stored, changed = self.transaction.body(work.row.body_key), work.body
+            work.body = BodyRow(
+                stored.key,
+                stored.payload if changed.payload is None else changed.payload,
+                stored.result_payload if changed.result_payload is None else changed.result_payload,
+                stored.attributes if changed.attributes is None else changed.attributes,
+                stored.finish_attributes if changed.finish_attributes is None else changed.finish_attributes,
+                stored.error if changed.error is None else changed.error,
+            )
+            work.whole = True
+        return work.body
+
+    def open_spans(self, run: InstanceRow) -> list[SpanWork]:
+        """Every pending and active span of the run, those of this transaction among them."""
+        for row in self.transaction.open_spans(run.key):
+            if (run.key, row.id) not in self.spans:
+                self.spans[run.key, row.id] = SpanWork(row, BodyRow(row.body_key), True, False, True)
+        return [
+            work
+            for (key, _), work in self.spans.items()
+            if key == run.key and work.row.status in ("pending", "active")
+        ]
+
+    def quality_of(self, run: InstanceRow, name: str) -> QualityRow | None:
+        at = (run.key, name)
+        if at not in self.quality:
+            self.quality.update(self.transaction.quality([at]))
+        return self.quality.get(at)
+
+    def set_quality(self, run: InstanceRow, row: QualityRow) -> None:
+        self.quality[run.key, row.name] = row
+        self._quality_touched.add((run.key, row.name))
+        self.touch(run)
+
+    # --- writing --------------------------------------------------------------------------------
+
+    def write(self) -> None:
+        """Write every row that changed, and the totals that follow from it."""
+        new: list[SpanWork] = []
+        changed: list[SpanWork] = []
+        for (key, _), work in self.spans.items():
+            if not work.counted:
+                add_span(self._runs_by_key[key], work.row, 1)
+                work.counted = True
+                (changed if work.known else new).append(work)
+        transaction = self.transaction
+        transaction.add_spans([work.row for work in new], [work.body for work in new])
+        transaction.update_spans([work.row for work in changed])
+        transaction.change_bodies([work.body for work in changed])
+        for key, _ in transaction.add_events(list(self.events.values())):
+            self._runs_by_key[key].events += 1
+            self.touch(self._runs_by_key[key])
+        transaction.set_quality([self.quality[at] for at in self._quality_touched])
+        self._write_runs()
+        transaction.queue_checks(self.checks.values())
+        for (account_id, action, idempotency_key), response in self.responses.items():
+            transaction.store_response(account_id, action, idempotency_key, response, self.now)
+
+    def _write_runs(self) -> None:
+        runs = [self._runs_by_key[key] for key in self._touched]
+        self.transaction.update_instances(runs)
+        for run in runs:
+            deltas = rollup_deltas(run.account_id, self._sums[run.key], run_sums(run))
+            self.transaction.add_to_rollups(deltas)

@@ -1,0 +1,405 @@
+"""Reading runs: the list with its filters, one run, and sums for the head of the list.
+
+No statement here counts or walks a whole table. The list goes along an index and stops after a page; what
+no index can answer (a text inside names) looks at a bounded number of runs and says how far it got.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, desc, func, or_, select, tuple_
+
+from holdfast.server.stores.base import Store
+from holdfast.server.stores.schema import agent_versions, agents, events, instances, quality, rollups
+
+__all__ = [
+    "SCAN_LIMIT",
+    "AgentChoice",
+    "RunCursor",
+    "RunEvent",
+    "RunFilter",
+    "RunQuality",
+    "RunReads",
+    "RunRecord",
+    "RunSlice",
+    "RunSums",
+    "RunVersion",
+]
+
+SCAN_LIMIT: Final = 20_000
+"""How many runs one search for a text looks at, at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunFilter:
+    """Which runs. Times are nanoseconds; `since` is included, `until` is not."""
+
+    account_id: str
+    agent_id: str | None = None
+    status: str | None = None
+    since: int | None = None
+    until: int | None = None
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunCursor:
+    """A place in the list, newest first."""
+
+    begun_at: int
+    key: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunRecord:
+    """What lists and the head of a run page show of a run. Money is nano-dollars, times nanoseconds."""
+
+    key: int
+    id: str
+    name: str | None
+    root_name: str | None
+    status: str
+    purpose: str
+    agent_id: str | None
+    agent_name: str | None
+    version_name: str | None
+    version_identifier: str | None
+    begun_at: int
+    started_at: int | None
+    finished_at: int | None
+    updated_at: int
+    spans_total: int
+    spans_pending: int
+    spans_active: int
+    spans_complete: int
+    spans_failed: int
+    spans_cancelled: int
+    llm_calls: int
+    tool_calls: int
+    errors: int
+    input_tokens: int
+    output_tokens: int
+    cache_read_tokens: int
+    cache_write_tokens: int
+    reasoning_tokens: int
+    cost_nano: int
+    cost_reported: int
+    cost_computed: int
+    cost_estimated: int
+    cost_unknown: int
+    events: int
+    violations: int
+    error_type: str | None
+    termination_reason: str | None
+    external_identifier: str | None
+    parent: str | None
+    sdk: str | None
+    environment_id: str | None
+    closed_by_server: int
+
+
+@dataclass(frozen=True, slots=True)
+class RunBody:
+    """The JSON of a run, as the bytes that came."""
+
+    attributes: bytes | None
+    finish_attributes: bytes | None
+    error: bytes | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSlice:
+    """One page of the list. `newer` and `older` say whether to look further, and from where.
+
+    `scanned_to` is set where a search stopped at `SCAN_LIMIT` before the page was full: the time of the
+    oldest (or, going newer, newest) run it looked at.
+    """
+
+    runs: Sequence[RunRecord]
+    newer: RunCursor | None
+    older: RunCursor | None
+    scanned_to: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunVersion:
+    """Changes whenever something of a run has changed that its page shows."""
+
+    key: int
+    status: str
+    stamp: tuple[int, ...]
+
+    def __str__(self) -> str:
+        return "-".join(format(part, "x") for part in self.stamp)
+
+
+@dataclass(frozen=True, slots=True)
+class RunSums:
+    """Sums over the runs that began in some hours."""
+
+    pending: int
+    active: int
+    complete: int
+    failed: int
+    cancelled: int
+    terminated: int
+    spans: int
+    errors: int
+    input_tokens: int
+    output_tokens: int
+    cost_nano: int
+    cost_unknown: int
+    llm_calls: int
+
+    @property
+    def runs(self) -> int:
+        return self.pending + self.active + self.complete + self.failed + self.cancelled + self.terminated
+
+
+@dataclass(frozen=True, slots=True)
+class AgentChoice:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent:
+    id: str
+    span_id: str | None
+    name: str
+    level: str
+    timestamp: int
+    payload: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuality:
+    name: str
+    timestamp: int
+    payload: bytes | None
+    summary: str | None
+    violations: int | None
+
+
+_i: Final = instances.c
+_RECORD: Final = (
+    _i.key,
+    _i.id,
+    _i.name,
+    _i.root_name,
+    _i.status,
+    _i.purpose,
+    _i.agent_id,
+    agents.c.name,
+    agent_versions.c.name,
+    agent_versions.c.external_identifier,
+    _i.begun_at,
+    _i.started_at,
+    _i.finished_at,
+    _i.updated_at,
+    _i.spans_total,
+    _i.spans_pending,
+    _i.spans_active,
+    _i.spans_complete,
+    _i.spans_failed,
+    _i.spans_cancelled,
+    _i.llm_calls,
+    _i.tool_calls,
+    _i.errors,
+    _i.input_tokens,
+    _i.output_tokens,
+    _i.cache_read_tokens,
+    _i.cache_write_tokens,
+    _i.reasoning_tokens,
+    _i.cost_nano,
+    _i.cost_reported,
+    _i.cost_computed,
+    _i.cost_estimated,
+    _i.cost_unknown,
+    _i.events,
+    _i.violations,
+    _i.error_type,
+    _i.termination_reason,
+    _i.external_identifier,
+    _i.parent,
+    _i.sdk,
+    _i.environment_id,
+    _i.closed_by_server,
+)
+_WITH_NAMES: Final = instances.outerjoin(agents, agents.c.id == _i.agent_id).outerjoin(
+    agent_versions, agent_versions.c.id == _i.agent_version_id
+)
+_ORDER_KEY: Final = tuple_(_i.begun_at, _i.key)
+
+
+class RunReads:
+    """Each method is one read of its own, in the calling thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._engine = store.reader
+
+    def page(
+        self,
+        wanted: RunFilter,
+        limit: int,
+        *,
+        before: RunCursor | None = None,
+        after: RunCursor | None = None,
+    ) -> RunSlice:
+        """`limit` runs older than `before`, or newer than `after`, or the newest; always newest first."""
+        newest_first = after is None
+        edge = before if newest_first else after
+        with self._engine.connect() as connection:
+            found, scanned = self._walk(connection, wanted, limit + 1, edge, newest_first=newest_first)
+        more = len(found) > limit
+        runs = found[:limit]
+        beyond = _cursor(runs[-1]) if more else scanned
+        back = _cursor(runs[0]) if runs else edge
+        if not newest_first:
+            runs.reverse()
+        return RunSlice(
+            runs=runs,
+            newer=(back if before is not None else None) if newest_first else beyond,
+            older=beyond if newest_first else back,
+            scanned_to=scanned.begun_at if scanned is not None and not more else None,
+        )
+
+    def _walk(
+        self,
+        connection: Connection,
+        wanted: RunFilter,
+        limit: int,
+        edge: RunCursor | None,
+        *,
+        newest_first: bool,
+    ) -> tuple[list[RunRecord], RunCursor | None]:
+        order = (desc(_i.begun_at), desc(_i.key)) if newest_first else (_i.begun_at, _i.key)
+        where = _conditions(wanted)
+        if edge is not None:
+            place = tuple_(edge.begun_at, edge.key)
+            where.append(_ORDER_KEY < place if newest_first else _ORDER_KEY > place)
+        query: Select[Any] = select(*_RECORD).select_from(_WITH_NAMES).order_by(*order).limit(limit)
+        if not wanted.text:
+            return [RunRecord(*row) for row in connection.execute(query.where(*where))], None
+        looked_at = select(_i.key).where(*where).order_by(*order).limit(SCAN_LIMIT)
+        rows = connection.execute(query.where(_i.key.in_(looked_at), _has_text(wanted.text)))
+        found = [RunRecord(*row) for row in rows]
+        last = connection.execute(
+            select(_i.begun_at, _i.key).where(*where).order_by(*order).offset(SCAN_LIMIT - 1).limit(1)
+        ).first()
+        return found, RunCursor(*last) if last is not None else None
+
+    def run(self, account_id: str, run_id: str) -> RunRecord | None:
+        query = select(*_RECORD).select_from(_WITH_NAMES)
+        with self._engine.connect() as connection:
+            row = connection.execute(query.where(_i.account_id == account_id, _i.id == run_id)).first()
+        return None if row is None else RunRecord(*row)
+
+    def body(self, key: int) -> RunBody:
+        query = select(_i.attributes, _i.finish_attributes, _i.error).where(_i.key == key)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return RunBody(None, None, None) if row is None else RunBody(*row)
+
+    def version(self, account_id: str, run_id: str) -> RunVersion | None:
+        query = select(
+            _i.key,
+            _i.status,
+            _i.updated_at,
+            _i.spans_total,
+            _i.spans_complete + _i.spans_failed + _i.spans_cancelled,
+            _i.events,
+            _i.violations,
+        ).where(_i.account_id == account_id, _i.id == run_id)
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return None if row is None else RunVersion(row[0], row[1], tuple(row[2:]))
+
+    def sums(self, wanted: RunFilter) -> RunSums:
+        """Over the hours of `wanted`, of its agent; its status and text are not looked at."""
+        r = rollups.c
+        columns = (
+            *(r[f"runs_{n}"] for n in ("pending", "active", "complete", "failed", "cancelled", "terminated")),
+            r.spans_total,
+            r.errors,
+            r.input_tokens,
+            r.output_tokens,
+            r.cost_nano,
+            r.cost_unknown,
+            r.llm_calls,
+        )
+        query = select(*(func.coalesce(func.sum(column), 0) for column in columns)).where(
+            r.account_id == wanted.account_id
+        )
+        if wanted.agent_id is not None:
+            query = query.where(r.agent_id == wanted.agent_id)
+        if wanted.since is not None:
+            query = query.where(r.hour >= wanted.since // _HOUR)
+        if wanted.until is not None:
+            query = query.where(r.hour < -(-wanted.until // _HOUR))
+        with self._engine.connect() as connection:
+            return RunSums(*(int(value) for value in connection.execute(query).one()))
+
+    def agents(self, account_id: str, limit: int) -> list[AgentChoice]:
+        """The account's agents by name, at most `limit`."""
+        a = agents.c
+        query = select(a.id, a.name).where(a.account_id == account_id).order_by(a.name, a.id).limit(limit)
+        with self._engine.connect() as connection:
+            return [AgentChoice(*row) for row in connection.execute(query)]
+
+    def events(self, key: int, limit: int, *, span_id: str | None = None) -> list[RunEvent]:
+        """The first `limit` events of a run in the order of their times, or of one span in it."""
+        e = events.c
+        query = select(e.id, e.span_id, e.name, e.level, e.timestamp, e.payload).where(e.instance_key == key)
+        if span_id is not None:
+            query = query.where(e.span_id == span_id)
+        query = query.order_by(e.timestamp, e.id).limit(limit)
+        with self._engine.connect() as connection:
+            return [RunEvent(*row) for row in connection.execute(query)]
+
+    def event_payload(self, key: int, event_id: str) -> bytes | None:
+        e = events.c
+        query = select(e.payload).where(e.instance_key == key, e.id == event_id)
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def quality(self, key: int) -> list[RunQuality]:
+        """The judgements of a run by name; those taken away are left out."""
+        q = quality.c
+        query = select(q.name, q.timestamp, q.payload, q.summary, q.violations).where(
+            q.instance_key == key, q.payload.is_not(None)
+        )
+        with self._engine.connect() as connection:
+            return [RunQuality(*row) for row in connection.execute(query.order_by(q.name))]
+
+
+_HOUR: Final = 3_600_000_000_000
+
+
+def _cursor(run: RunRecord) -> RunCursor:
+    return RunCursor(run.begun_at, run.key)
+
+
+def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
+    found: list[ColumnElement[bool]] = [_i.account_id == wanted.account_id]
+    if wanted.agent_id is not None:
+        found.append(_i.agent_id == wanted.agent_id)
+    if wanted.status is not None:
+        found.append(_i.status == wanted.status)
+    if wanted.since is not None:
+        found.append(_i.begun_at >= wanted.since)
+    if wanted.until is not None:
+        found.append(_i.begun_at < wanted.until)
+    return found
+
+
+def _has_text(text: str) -> ColumnElement[bool]:
+    return or_(
+        _i.name.icontains(text, autoescape=True),
+        and_(_i.name.is_(None), _i.root_name.icontains(text, autoescape=True)),
+        _i.id.startswith(text, autoescape=True),
+        _i.external_identifier == text,
+    )

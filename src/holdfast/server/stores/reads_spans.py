@@ -1,0 +1,146 @@
+"""Reading spans: the light rows that a tree is made of, and the whole of a few."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from sqlalchemy import func, select
+
+from holdfast.server.stores.base import Store
+from holdfast.server.stores.schema import instances, span_bodies, spans, violations
+
+__all__ = ["LightSpan", "SpanBody", "SpanReads", "SpanRecord"]
+
+LightSpan = tuple[str, str | None, int, int | None, str]
+"""(id, parent id, start, end, status). The start is the arrival where no start is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class SpanRecord:
+    """A span without its payloads. Money is nano-dollars, times nanoseconds."""
+
+    id: str
+    body_key: int
+    parent_span_id: str | None
+    schema_name: str | None
+    name: str | None
+    status: str
+    started_at: int | None
+    finished_at: int | None
+    inserted_at: int
+    flags: int
+    error_type: str | None
+    provider: str | None
+    model: str | None
+    input_tokens: int | None
+    output_tokens: int | None
+    cache_read_tokens: int | None
+    cache_write_tokens: int | None
+    reasoning_tokens: int | None
+    cost_nano: int | None
+    cost_source: str | None
+    violations: int | None
+    summary: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class SpanBody:
+    """The JSON of a span, as the bytes that came."""
+
+    payload: bytes | None
+    result_payload: bytes | None
+    attributes: bytes | None
+    finish_attributes: bytes | None
+    error: bytes | None
+
+
+_s: Final = spans.c
+_RECORD: Final = (
+    _s.id,
+    _s.body_key,
+    _s.parent_span_id,
+    _s.schema_name,
+    _s.name,
+    _s.status,
+    _s.started_at,
+    _s.finished_at,
+    _s.inserted_at,
+    _s.flags,
+    _s.error_type,
+    _s.provider,
+    _s.model,
+    _s.input_tokens,
+    _s.output_tokens,
+    _s.cache_read_tokens,
+    _s.cache_write_tokens,
+    _s.reasoning_tokens,
+    _s.cost_nano,
+    _s.cost_source,
+    _s.violations,
+    _s.summary,
+)
+_NOTHING: Final = SpanBody(None, None, None, None, None)
+
+
+class SpanReads:
+    """Each method is one read of its own, in the calling thread."""
+
+    def __init__(self, store: Store) -> None:
+        self._engine = store.reader
+
+    def light(self, key: int) -> list[LightSpan]:
+        """All spans of a run in no useful order, with no more than their places in the tree need."""
+        query = select(
+            _s.id,
+            _s.parent_span_id,
+            func.coalesce(_s.started_at, _s.inserted_at),
+            _s.finished_at,
+            _s.status,
+        ).where(_s.instance_key == key)
+        with self._engine.connect() as connection:
+            return [tuple(row) for row in connection.execute(query).all()]
+
+    def records(self, key: int, ids: Sequence[str]) -> dict[str, SpanRecord]:
+        """The spans with these ids that exist, by id. At most a few hundred at a time."""
+        query = select(*_RECORD).where(_s.instance_key == key, _s.id.in_(ids))
+        with self._engine.connect() as connection:
+            return {row[0]: SpanRecord(*row) for row in connection.execute(query)}
+
+    def record(self, key: int, span_id: str) -> SpanRecord | None:
+        return self.records(key, [span_id]).get(span_id)
+
+    def body(self, body_key: int) -> SpanBody:
+        b = span_bodies.c
+        query = select(b.payload, b.result_payload, b.attributes, b.finish_attributes, b.error).where(
+            b.key == body_key
+        )
+        with self._engine.connect() as connection:
+            row = connection.execute(query).first()
+        return _NOTHING if row is None else SpanBody(*row)
+
+    def errors(self, bodies: Sequence[int]) -> dict[int, bytes]:
+        """The recorded errors of some spans, by body key."""
+        query = select(span_bodies.c.key, span_bodies.c.error).where(span_bodies.c.key.in_(bodies))
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query) if row[1] is not None}
+
+    def violations(self, key: int, span_id: str) -> bytes | None:
+        """JSON `[{"part", "path", "message"}, …]`: where a span breaks its schema, or None."""
+        v = violations.c
+        query = select(v.details).where(v.instance_key == key, v.subject == f"span/{span_id}")
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
+
+    def run_of(self, account_id: str, span_id: str) -> str | None:
+        """The id of the newest run that has this span."""
+        query = (
+            select(instances.c.id)
+            .join(spans, spans.c.instance_key == instances.c.key)
+            .where(_s.id == span_id, instances.c.account_id == account_id)
+            .order_by(instances.c.key.desc())
+            .limit(1)
+        )
+        with self._engine.connect() as connection:
+            return connection.execute(query).scalar()
