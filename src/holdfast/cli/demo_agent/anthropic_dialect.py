@@ -1,8 +1,8 @@
-"""How Anthropic is asked for the next step, and how its answer reads. Shapes: POST /v1/messages."""
+"""How Anthropic is asked for the next step and how it answers: POST /v1/messages."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -40,15 +40,15 @@ class AnthropicDialect:
         return {"x-api-key": key, "anthropic-version": "2023-06-01"}
 
     def request(self, model: str, task: str, history: Sequence[Turn]) -> Json:
-        messages: list[Json] = [{"role": "user", "content": task}]
+        messages: list[Mapping[str, object]] = [{"role": "user", "content": task}]
         for turn in history:
-            said: list[Json] = [
+            said: list[Mapping[str, object]] = [
                 {"type": "tool_use", "id": call.id, "name": call.name, "input": call.arguments}
                 for call in turn.decision.calls
             ]
             if turn.decision.thought:
                 said.insert(0, {"type": "text", "text": turn.decision.thought})
-            told = [
+            results = [
                 {
                     "type": "tool_result",
                     "tool_use_id": outcome.call.id,
@@ -57,7 +57,7 @@ class AnthropicDialect:
                 }
                 for outcome in turn.outcomes
             ]
-            messages += [{"role": "assistant", "content": said}, {"role": "user", "content": told}]
+            messages += [{"role": "assistant", "content": said}, {"role": "user", "content": results}]
         tools = [
             {"name": tool.name, "description": tool.description, "input_schema": tool.schema()}
             for tool in TOOLS.values()

@@ -46,11 +46,9 @@ class ChatPlanner:
             text = answer.data[:500].decode("utf-8", "replace")
             raise PlannerError(f"{self.provider} answered {answer.status}: {text}", status=answer.status)
         try:
-            return self._dialect.decision(msgspec.json.decode(answer.data, type=Json))
-        except (msgspec.DecodeError, KeyError, IndexError, TypeError, AttributeError) as error:
-            raise PlannerError(
-                f"{self.provider} answered in a form that cannot be read: {error!r}"
-            ) from error
+            return self._dialect.decision(answer.data)
+        except msgspec.MsgspecError as error:
+            raise PlannerError(f"{self.provider} answered in a form that cannot be read: {error}") from error
 
 
 _FROM_ENVIRONMENT: Final = (

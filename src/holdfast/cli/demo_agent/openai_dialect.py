@@ -1,8 +1,8 @@
-"""How an OpenAI-compatible chat endpoint is asked for the next step, and how its answer reads. Shapes: POST /chat/completions."""
+"""How an OpenAI-compatible endpoint is asked for the next step and how it answers: POST /chat/completions."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
@@ -51,7 +51,10 @@ class OpenAIDialect:
         return {"Authorization": f"Bearer {key}"}
 
     def request(self, model: str, task: str, history: Sequence[Turn]) -> Json:
-        messages: list[Json] = [{"role": "system", "content": SYSTEM}, {"role": "user", "content": task}]
+        messages: list[Mapping[str, object]] = [
+            {"role": "system", "content": SYSTEM},
+            {"role": "user", "content": task},
+        ]
         for turn in history:
             messages.append(
                 {
