@@ -184,6 +184,86 @@ class LoopDetectedError(SupervisionError):
         self.tool = tool
 
 
+class MaxIterationsExceededError(SupervisionError):
+    """A session has had all the turns it may have; the call that was asked for was not made."""
+
+    def __init__(self, max_iterations: int) -> None:
+        super().__init__(f"all {max_iterations} turns of this session are used")
+        self.max_iterations = max_iterations
+
+
+class TurnTimeoutError(SupervisionError, TimeoutError):
+    """A turn was not done in time. `scope` is "turn", "session" or "budget": whose time it was.
+
+    A plain function cannot be stopped from outside: the call may still run, and its result is dropped.
+    """
+
+    def __init__(self, timeout_seconds: float, *, scope: str = "turn") -> None:
+        super().__init__(f"the {scope}'s time is over ({timeout_seconds:.3g} s)")
+        self.timeout_seconds = timeout_seconds
+        self.scope = scope
+
+
+class CallTimeoutError(SupervisionError, TimeoutError):
+    """One call was not done after `seconds`; a session turns this into the error of its turn or tool."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__(f"not done after {seconds:.3g} s")
+        self.seconds = seconds
+
+
+class ToolTimeoutError(TurnTimeoutError):
+    """A tool was not done in time; `tool` names it. It may still run, and its result is dropped."""
+
+    def __init__(self, tool: str, timeout_seconds: float, *, scope: str = "tool") -> None:
+        super().__init__(timeout_seconds, scope=scope)
+        self.tool = tool
+
+
+class RunTerminated(SupervisionError):  # noqa: N818 - an order that is carried out, not an error of the agent
+    """A person or the server asked for this run to stop; `reason` is what they wrote, "" where nothing."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(f"the run was stopped: {reason}" if reason else "the run was stopped")
+        self.reason = reason
+
+
+class SessionEndedError(SupervisionError, RuntimeError):
+    """A session that is over, or not begun, was asked to do something. `status` is that of its worker."""
+
+    def __init__(self, status: str, asked: str) -> None:
+        super().__init__(f"{asked}: the session is {status}; open another one")
+        self.status = status
+        self.asked = asked
+
+
+class InputPendingError(SupervisionError, RuntimeError):
+    """A session waits for input already; `prompt` is what it asked."""
+
+    def __init__(self, prompt: str) -> None:
+        super().__init__(f"a question is still pending: {prompt!r}")
+        self.prompt = prompt
+
+
+class NoInputPendingError(SupervisionError, RuntimeError):
+    """Input was provided to a session that had not asked for any."""
+
+    def __init__(self) -> None:
+        super().__init__("nobody waits for input")
+
+
+class StreamBrokenError(SupervisionError):
+    """A stream ended in an error after its first part had been passed on, so that it cannot be tried again.
+
+    The error is the `__cause__`; `chunks` says how many parts were passed on. What was used is counted.
+    """
+
+    def __init__(self, chunks: int, problem: str) -> None:
+        super().__init__(f"the stream broke off after {chunks} parts: {problem}")
+        self.chunks = chunks
+        self.problem = problem
+
+
 class PolicyConditionError(SupervisionError):
     """A condition written in Python raised while `rule` was evaluated; its error is the `__cause__`."""
 
