@@ -20,8 +20,8 @@ class TaskExecutor:
     """`num_workers` tasks that hand each item of `queue` to `handler`.
 
     An item whose handler raises is tried `max_retries` times more, after waits that double from
-    `retry_delay_base` seconds (half of each wait is random); then it is logged and given up. It stays with its
-    worker meanwhile, so other items may overtake it.
+    `retry_delay_base` seconds (half of each wait is random); then it is logged and given up. Other items
+    may overtake it meanwhile.
     """
 
     def __init__(
