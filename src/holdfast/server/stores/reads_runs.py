@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, desc, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Row, desc, func, or_, select, tuple_
 
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.schema import agent_versions, agents, events, instances, quality, rollups
@@ -18,6 +18,7 @@ from holdfast.server.stores.schema import agent_versions, agents, events, instan
 __all__ = [
     "SCAN_LIMIT",
     "AgentChoice",
+    "RunBody",
     "RunCursor",
     "RunEvent",
     "RunFilter",
@@ -280,13 +281,13 @@ class RunReads:
         where = _conditions(wanted)
         if edge is not None:
             place = tuple_(edge.begun_at, edge.key)
-            where.append(_ORDER_KEY < place if newest_first else _ORDER_KEY > place)
-        query: Select[Any] = select(*_RECORD).select_from(_WITH_NAMES).order_by(*order).limit(limit)
+            where.append(place > _ORDER_KEY if newest_first else place < _ORDER_KEY)
+        query = select(*_RECORD).select_from(_WITH_NAMES).order_by(*order).limit(limit)
         if not wanted.text:
-            return [RunRecord(*row) for row in connection.execute(query.where(*where))], None
+            return [_record(row) for row in connection.execute(query.where(*where))], None
         looked_at = select(_i.key).where(*where).order_by(*order).limit(SCAN_LIMIT)
         rows = connection.execute(query.where(_i.key.in_(looked_at), _has_text(wanted.text)))
-        found = [RunRecord(*row) for row in rows]
+        found = [_record(row) for row in rows]
         last = connection.execute(
             select(_i.begun_at, _i.key).where(*where).order_by(*order).offset(SCAN_LIMIT - 1).limit(1)
         ).first()
@@ -296,7 +297,7 @@ class RunReads:
         query = select(*_RECORD).select_from(_WITH_NAMES)
         with self._engine.connect() as connection:
             row = connection.execute(query.where(_i.account_id == account_id, _i.id == run_id)).first()
-        return None if row is None else RunRecord(*row)
+        return None if row is None else _record(row)
 
     def body(self, key: int) -> RunBody:
         query = select(_i.attributes, _i.finish_attributes, _i.error).where(_i.key == key)
@@ -379,6 +380,10 @@ class RunReads:
 _HOUR: Final = 3_600_000_000_000
 
 
+def _record(row: Row[*tuple[Any, ...]]) -> RunRecord:
+    return RunRecord(*row)
+
+
 def _cursor(run: RunRecord) -> RunCursor:
     return RunCursor(run.begun_at, run.key)
 
@@ -399,7 +404,7 @@ def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
 def _has_text(text: str) -> ColumnElement[bool]:
     return or_(
         _i.name.icontains(text, autoescape=True),
-        and_(_i.name.is_(None), _i.root_name.icontains(text, autoescape=True)),
+        _i.root_name.icontains(text, autoescape=True),
         _i.id.startswith(text, autoescape=True),
         _i.external_identifier == text,
     )

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import func, select
+from sqlalchemy import Row, func, select
 
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.schema import instances, span_bodies, spans, violations
+from holdfast.server.stores.schema import span_bodies, spans, violations
 
 __all__ = ["LightSpan", "SpanBody", "SpanReads", "SpanRecord"]
 
@@ -84,6 +84,10 @@ _RECORD: Final = (
 _NOTHING: Final = SpanBody(None, None, None, None, None)
 
 
+def _record(row: Row[*tuple[Any, ...]]) -> SpanRecord:
+    return SpanRecord(*row)
+
+
 class SpanReads:
     """Each method is one read of its own, in the calling thread."""
 
@@ -91,14 +95,18 @@ class SpanReads:
         self._engine = store.reader
 
     def light(self, key: int) -> list[LightSpan]:
-        """All spans of a run in no useful order, with no more than their places in the tree need."""
-        query = select(
-            _s.id,
-            _s.parent_span_id,
-            func.coalesce(_s.started_at, _s.inserted_at),
-            _s.finished_at,
-            _s.status,
-        ).where(_s.instance_key == key)
+        """All spans of a run in the order of their ids, with no more than their places in the tree need."""
+        query = (
+            select(
+                _s.id,
+                _s.parent_span_id,
+                func.coalesce(_s.started_at, _s.inserted_at),
+                _s.finished_at,
+                _s.status,
+            )
+            .where(_s.instance_key == key)
+            .order_by(_s.id)
+        )
         with self._engine.connect() as connection:
             return [tuple(row) for row in connection.execute(query).all()]
 
@@ -106,7 +114,7 @@ class SpanReads:
         """The spans with these ids that exist, by id. At most a few hundred at a time."""
         query = select(*_RECORD).where(_s.instance_key == key, _s.id.in_(ids))
         with self._engine.connect() as connection:
-            return {row[0]: SpanRecord(*row) for row in connection.execute(query)}
+            return {row[0]: _record(row) for row in connection.execute(query)}
 
     def record(self, key: int, span_id: str) -> SpanRecord | None:
         return self.records(key, [span_id]).get(span_id)
@@ -130,17 +138,5 @@ class SpanReads:
         """JSON `[{"part", "path", "message"}, …]`: where a span breaks its schema, or None."""
         v = violations.c
         query = select(v.details).where(v.instance_key == key, v.subject == f"span/{span_id}")
-        with self._engine.connect() as connection:
-            return connection.execute(query).scalar()
-
-    def run_of(self, account_id: str, span_id: str) -> str | None:
-        """The id of the newest run that has this span."""
-        query = (
-            select(instances.c.id)
-            .join(spans, spans.c.instance_key == instances.c.key)
-            .where(_s.id == span_id, instances.c.account_id == account_id)
-            .order_by(instances.c.key.desc())
-            .limit(1)
-        )
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()

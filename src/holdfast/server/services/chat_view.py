@@ -1,0 +1,163 @@
+"""Finding a conversation in a payload, in the shapes that providers and frameworks write it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+import msgspec
+
+from holdfast.server.services.clean_text import clean, one_line
+from holdfast.server.services.json_read import as_list, as_object, decode_json
+
+__all__ = ["Chat", "ChatCall", "ChatMessage", "read_chat"]
+
+_HEAD: Final = 2
+_TAIL: Final = 14
+_TEXT: Final = 3_000
+_CALL: Final = 1_500
+_ROLES: Final = frozenset(
+    {"system", "developer", "user", "human", "assistant", "ai", "model", "tool", "function"}
+)
+_LISTS: Final = ("messages", "input", "inputs", "history", "contents", "input_messages", "output_messages")
+_SINGLES: Final = ("message", "output", "outputs")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatCall:
+    """A tool call that a message asks for; `arguments` is JSON, indented."""
+
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChatMessage:
+    """One message. `hidden` is how many characters of its text are not shown."""
+
+    role: str
+    name: str | None
+    text: str
+    calls: tuple[ChatCall, ...]
+    hidden: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chat:
+    """The first and the last messages of a conversation, `skipped` between them."""
+
+    head: tuple[ChatMessage, ...]
+    skipped: int
+    tail: tuple[ChatMessage, ...]
+
+
+def read_chat(value: object) -> Chat | None:
+    """The conversation in a payload or a result, or None where it holds none."""
+    messages = _find(value)
+    if not messages:
+        return None
+    head = messages if len(messages) <= _HEAD + _TAIL else messages[:_HEAD]
+    tail = [] if head is messages else messages[-_TAIL:]
+    return Chat(
+        head=tuple(map(_message, head)),
+        skipped=len(messages) - len(head) - len(tail),
+        tail=tuple(map(_message, tail)),
+    )
+
+
+def _find(value: object) -> list[dict[str, object]]:
+    if _are_messages(value):
+        return [as_object(item) for item in as_list(value)]
+    fields = as_object(value)
+    for name in _LISTS:
+        inner = fields.get(name)
+        if _are_messages(inner):
+            return [as_object(item) for item in as_list(inner)]
+        deeper = as_object(inner).get("messages")
+        if _are_messages(deeper):
+            return [as_object(item) for item in as_list(deeper)]
+    if _is_message(fields) or _is_answer(fields):
+        return [fields]
+    choices = [as_object(as_object(choice).get("message")) for choice in as_list(fields.get("choices"))]
+    if choices and all(map(_is_message, choices)):
+        return choices
+    for name in _SINGLES:
+        inner = as_object(fields.get(name))
+        if _is_message(inner) or _is_answer(inner):
+            return [inner]
+    return []
+
+
+def _are_messages(value: object) -> bool:
+    items = as_list(value)
+    return bool(items) and all(_is_message(as_object(item)) for item in items)
+
+
+def _is_message(fields: dict[str, object]) -> bool:
+    return fields.get("role") in _ROLES and not fields.keys().isdisjoint({"content", "parts", "tool_calls"})
+
+
+def _is_answer(fields: dict[str, object]) -> bool:
+    return "content" in fields and isinstance(fields.get("tool_calls"), list)
+
+
+def _message(fields: dict[str, object]) -> ChatMessage:
+    texts: list[str] = []
+    calls: list[ChatCall] = []
+    content = fields.get("content")
+    if isinstance(content, str):
+        texts.append(content)
+    _read_parts(as_list(content) or as_list(fields.get("parts")), texts, calls)
+    for call in map(as_object, as_list(fields.get("tool_calls"))):
+        function = as_object(call.get("function")) or call
+        calls.append(_call(function.get("name"), function.get("arguments", function.get("args"))))
+    text = "\n\n".join(text for text in texts if text)
+    name = fields.get("name")
+    return ChatMessage(
+        role=str(fields.get("role", "assistant")),
+        name=one_line(name, 60) if isinstance(name, str) else None,
+        text=clean(text[:_TEXT]),
+        calls=tuple(calls),
+        hidden=max(0, len(text) - _TEXT),
+    )
+
+
+def _read_parts(parts: Iterable[object], texts: list[str], calls: list[ChatCall]) -> None:
+    for part in parts:
+        fields = as_object(part)
+        kind = str(fields.get("type", "text"))
+        if isinstance(part, str):
+            texts.append(part)
+        elif kind in {"tool_use", "tool_call", "function_call"}:
+            calls.append(_call(fields.get("name"), fields.get("input", fields.get("arguments"))))
+        elif kind in {"tool_result", "tool_call_response"}:
+            texts.append(_as_text(fields.get("content", fields.get("response", fields.get("result")))))
+        else:
+            said = fields.get("text", fields.get("content", fields.get("thinking")))
+            texts.append(said if isinstance(said, str) else f"[{one_line(kind, 40)}]")
+
+
+def _call(name: object, arguments: object) -> ChatCall:
+    if isinstance(arguments, str):
+        with suppress(ValueError):  # then it is shown as the text it is
+            arguments = decode_json(arguments.encode("utf-8", "replace"))
+    return ChatCall(
+        name=one_line(name, 80) if isinstance(name, str) else "?",
+        arguments=clean(_as_text(arguments)[:_CALL]),
+    )
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    parts = [as_object(item).get("text") for item in as_list(value)]
+    if parts and all(isinstance(part, str) for part in parts):
+        return "\n".join(map(str, parts))
+    try:
+        return msgspec.json.format(msgspec.json.encode(value), indent=2).decode()
+    except (TypeError, ValueError, RecursionError, UnicodeEncodeError):
+        return str(value)[:_TEXT]
