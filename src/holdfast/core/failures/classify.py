@@ -1,0 +1,77 @@
+"""`classify`: why a call failed, by what can be done about it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec.structs import replace
+
+from holdfast.core.failures.chain import chain
+from holdfast.core.failures.evidence import Evidence, examine
+from holdfast.core.failures.failure import RETRYABLE, Failure
+from holdfast.core.failures.verdict import Verdict, decide
+from holdfast.core.failures.waits import wait_from_headers, wait_from_text
+from holdfast.wire.vocabulary import FailureCategory
+
+__all__ = ["classify"]
+
+
+def classify(
+    error: BaseException, during: Literal["model", "tool"] = "model", *, unix_now: float | None = None
+) -> Failure:
+    """Why `error` was raised. Never raises itself, whatever the exception does when it is looked at.
+
+    The exception is judged first and then what caused it (`__cause__`, members of a group, `__context__`
+    unless suppressed): the outermost that type, status or code decide wins, and words count only where none
+    does. No provider library needs to be installed: classes are known by name, along their bases.
+
+    With `during="tool"` the answer is a `tool_error` whose `cause` is the failure below it, except for a
+    cancellation, which stays one. It is not `retryable`: a tool may have had its effect before it failed.
+
+    `unix_now` (seconds since 1970) is needed to read a Retry-After that is a date.
+    """
+    errors = chain(error)
+    failure = _judge(errors, unix_now)
+    if during == "model" or failure.category is FailureCategory.CANCELLED:
+        return failure
+    below = None if failure.category is FailureCategory.TOOL_ERROR else failure
+    return Failure(
+        category=FailureCategory.TOOL_ERROR,
+        status=failure.status,
+        code=failure.code,
+        provider=failure.provider,
+        reason=f"raised inside a tool: {failure.reason}",
+        cause=below or replace(failure, category=FailureCategory.UNKNOWN),
+    )
+
+
+def _judge(errors: list[BaseException], unix_now: float | None) -> Failure:
+    seen: list[tuple[Evidence, Verdict]] = []
+    for error in errors:
+        evidence = examine(error)
+        verdict = decide(evidence)
+        seen.append((evidence, verdict))
+        if verdict.firm:
+            break
+    evidence, verdict = next(
+        (pair for pair in seen if pair[1].firm),
+        next((pair for pair in seen if pair[1].category is not FailureCategory.UNKNOWN), seen[0]),
+    )
+    retryable = verdict.category in RETRYABLE
+    return Failure(
+        category=verdict.category,
+        retryable=retryable,
+        retry_after=_wait([one for one, _ in seen], unix_now) if retryable else None,
+        provider=next((one.provider for one, _ in seen if one.provider), None),
+        status=evidence.status,
+        code=verdict.code,
+        reason=verdict.reason,
+    )
+
+
+def _wait(seen: list[Evidence], unix_now: float | None) -> float | None:
+    for evidence in seen:
+        for wait in (wait_from_headers(evidence.headers, unix_now), evidence.delay, wait_from_text(evidence.message)):
+            if wait is not None:
+                return wait
+    return None

@@ -1,0 +1,132 @@
+"""From evidence to a category: type, status and code decide, and words say which book on the shelf.
+
+In this order: a name that says it all (the class, then the provider's codes); the shelf from the provider's
+less exact codes, the HTTP status and the class; on that shelf, what the message speaks of; words alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final
+
+from msgspec import Struct
+
+from holdfast.core.failures.evidence import Evidence
+from holdfast.core.failures.signs import FIRM, GENERIC, LOCAL, SOFT, WRAPPERS, sign
+from holdfast.core.failures.words import says, sounds_like_failure, without_noise
+from holdfast.wire.vocabulary import FailureCategory as C
+
+__all__ = ["Verdict", "decide"]
+
+
+class Verdict(Struct, frozen=True):
+    """`firm` verdicts are not asked again of the causes below."""
+
+    category: C
+    reason: str
+    firm: bool
+    code: str | None = None
+
+
+_STATUSES: Final[Mapping[int, C]] = MappingProxyType(
+    {
+        401: C.AUTH,
+        402: C.QUOTA_EXHAUSTED,
+        403: C.AUTH,
+        407: C.AUTH,
+        408: C.TIMEOUT,
+        413: C.CONTEXT_OVERFLOW,
+        424: C.PROVIDER_UNAVAILABLE,
+        425: C.PROVIDER_UNAVAILABLE,
+        429: C.RATE_LIMIT,
+        451: C.CONTENT_FILTER,
+        498: C.RATE_LIMIT,  # Groq: the flex tier has no capacity
+        499: C.CANCELLED,
+    }
+)
+
+_REFINE: Final[Mapping[C, frozenset[C]]] = MappingProxyType(
+    {
+        C.INVALID_REQUEST: frozenset(
+            {C.AUTH, C.QUOTA_EXHAUSTED, C.CONTEXT_OVERFLOW, C.CONTENT_FILTER, C.RATE_LIMIT, C.MALFORMED_OUTPUT}
+        ),
+        C.AUTH: frozenset({C.QUOTA_EXHAUSTED, C.CONTENT_FILTER, C.RATE_LIMIT}),
+        C.RATE_LIMIT: frozenset({C.QUOTA_EXHAUSTED}),
+        C.CONTEXT_OVERFLOW: frozenset({C.RATE_LIMIT}),
+        C.PROVIDER_UNAVAILABLE: frozenset(
+            {
+                C.CONTEXT_OVERFLOW,
+                C.QUOTA_EXHAUSTED,
+                C.RATE_LIMIT,
+                C.AUTH,
+                C.CONNECTION_ERROR,
+                C.MALFORMED_OUTPUT,
+                C.CONTENT_FILTER,
+            }
+        ),
+        C.CONNECTION_ERROR: frozenset({C.TIMEOUT}),
+    }
+)
+"""Which other categories the message of each shelf may name."""
+
+
+def decide(evidence: Evidence) -> Verdict:
+    """The category of one exception, looked at alone."""
+    if verdict := _firm(evidence):
+        return verdict
+    shelf = _shelf(evidence)
+    local = any(sign(name) in LOCAL for name in evidence.names[:1])
+    message = without_noise(evidence.message, echoes=local)
+    if shelf is not None:
+        category, why, code, firm = shelf
+        among = _REFINE.get(category)
+        if among and (said := says(message, among)):
+            return Verdict(said[0], f"{why}; the message says {said[1]!r}", firm, code)
+        return Verdict(category, why, firm, code)
+    return _words_alone(evidence, message, local)
+
+
+def _firm(evidence: Evidence) -> Verdict | None:
+    for name in evidence.names:
+        word = sign(name)
+        if category := FIRM.get(word):
+            return Verdict(category, f"the class {name}", True)
+        if word in SOFT or word in GENERIC:
+            break
+    for code in evidence.codes:
+        if category := FIRM.get(sign(code)):
+            return Verdict(category, f"the code {code}", True, code)
+    return None
+
+
+def _shelf(evidence: Evidence) -> tuple[C, str, str | None, bool] | None:
+    first = next(iter(evidence.codes), None)
+    for code in evidence.codes:
+        if sign(code) not in GENERIC and (category := SOFT.get(sign(code))):
+            return category, f"the code {code}", code, True
+    if (status := evidence.status) is not None:
+        category = _STATUSES.get(status) or (C.PROVIDER_UNAVAILABLE if status >= 500 else C.INVALID_REQUEST)
+        return category, f"the status {status}", first, True
+    for code in evidence.codes:
+        if sign(code) in GENERIC:
+            return C.INVALID_REQUEST, f"the code {code}", code, True
+    for names, whose in ((evidence.names, "the class"), (evidence.said_names, "the named class")):
+        for name in names:
+            word = sign(name)
+            firm = word not in WRAPPERS
+            if category := SOFT.get(word) or (FIRM.get(word) if whose != "the class" else None):
+                return category, f"{whose} {name}", first, firm
+            if word in GENERIC:
+                return C.INVALID_REQUEST, f"{whose} {name}", first, firm
+    return None
+
+
+def _words_alone(evidence: Evidence, message: str, local: bool) -> Verdict:
+    if said := says(message):
+        return Verdict(said[0], f"the words {said[1]!r}", False)
+    if local:
+        return Verdict(C.TOOL_ERROR, f"{evidence.names[0]} comes from code that runs here", False)
+    if evidence.plain_exception and message and not sounds_like_failure(message):
+        return Verdict(C.NOT_AN_ERROR, "nothing in the text speaks of a failure", False)
+    return Verdict(C.UNKNOWN, "nothing known about it", False)
