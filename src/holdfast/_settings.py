@@ -14,7 +14,7 @@ import platformdirs
 
 from holdfast.errors import SettingError
 
-__all__ = ["SETTINGS", "Setting", "config_file", "data_dir", "read_setting", "state_dir"]
+__all__ = ["SETTINGS", "Setting", "config_file", "data_dir", "read_setting", "setting_source", "state_dir"]
 
 _UNITS: Final = {
     "": 1,
@@ -216,6 +216,14 @@ def _from_file(name: str) -> Any:
     except OSError:
         return None
     return _file_values(path, changed).get(name)
+
+
+def setting_source(name: str) -> str:
+    """Where the value of a setting that no argument gives comes from: its variable, the file, or `default`."""
+    variable = SETTINGS[name].env
+    if os.environ.get(variable):
+        return variable
+    return "default" if _from_file(name) is None else str(config_file())
 
 
 def read_setting(name: str, given: Any = None) -> Any:
