@@ -219,7 +219,7 @@ def _from_file(name: str) -> Any:
 
 
 def setting_source(name: str) -> str:
-    """Where the value of a setting that no argument gives comes from: its variable, the file, or `default`."""
+    """Where a setting that no argument gives has its value from: its variable, the file, or `default`."""
     variable = SETTINGS[name].env
     if os.environ.get(variable):
         return variable
