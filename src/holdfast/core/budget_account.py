@@ -1,4 +1,4 @@
-"""The sums of one budget: what is spent and what is held, in whole numbers, so that rounding leaves nothing."""
+"""The sums of one budget: spent and held, in whole numbers, so that rounding leaves nothing behind."""
 
 from __future__ import annotations
 
