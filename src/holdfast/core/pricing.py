@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, MutableMapping
 from math import isfinite
 from threading import Lock
 from typing import Final, Protocol
@@ -127,28 +127,20 @@ def cost_of(prices: Prices, model: str, usage: UsageSnapshot) -> Cost:
     return Cost(quote.pricing.cost(usage), CostSource.COMPUTED, quote.version)
 
 
-class PricingTable:
-    """Prices by model name. A name finds its own entry, else the longest entry that it starts with, without
-    regard to case: `gpt-4o-2024-08-06` finds `gpt-4o`, and would find `gpt-4` were that all there is."""
+class PricingTable(MutableMapping[str, ModelPricing]):
+    """Prices by model name, as a mapping in which names have no case. `find` looks for a name's own entry,
+    else for the longest entry that it starts with: `gpt-4o-2024-08-06` finds `gpt-4o`, and would find `gpt-4`
+    were that all there is. Threads may share a table."""
 
     def __init__(self, entries: Mapping[str, ModelPricing] | None = None, *, version: str = "custom") -> None:
         self.version = version
         self._lock = Lock()
         self._entries: dict[str, ModelPricing] = {}
-        for model, pricing in (entries or {}).items():
-            self.register(model, pricing)
-
-    def register(self, model: str, pricing: ModelPricing) -> None:
-        """Set the price of a model, in place of the one it had."""
-        name = model.strip().lower()
-        if not name:
-            raise InvalidInputError("model", "is empty", "an empty name would be the start of every other")
-        with self._lock:
-            self._entries = {**self._entries, name: pricing}
+        self.update(entries or {})
 
     def find(self, model: str) -> ModelPricing | None:
         entries = self._entries
-        name = model.strip().lower()
+        name = _name(model)
         found = entries.get(name)
         if found is None and entries:
             starts = [entry for entry in entries if name.startswith(entry)]
@@ -159,13 +151,26 @@ class PricingTable:
         pricing = self.find(model)
         return None if pricing is None else PriceQuote(pricing, self.version)
 
-    def entries(self) -> dict[str, ModelPricing]:
-        """A copy of the table, names in lower case."""
-        return dict(self._entries)
+    def __getitem__(self, model: str) -> ModelPricing:
+        return self._entries[_name(model)]
 
-    def clear(self) -> None:
+    def __setitem__(self, model: str, pricing: ModelPricing) -> None:
+        if not _name(model):
+            raise InvalidInputError("model", "is empty", "an empty name would be the start of every other")
+        with self._lock:  # readers go through the entries without a lock, so these are replaced, not changed
+            self._entries = {**self._entries, _name(model): pricing}
+
+    def __delitem__(self, model: str) -> None:
         with self._lock:
-            self._entries = {}
+            entries = dict(self._entries)
+            del entries[_name(model)]
+            self._entries = entries
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._entries)
+
+    def __len__(self) -> int:
+        return len(self._entries)
 
     @classmethod
     def from_json(cls, data: bytes | str, *, version: str = "custom") -> PricingTable:
@@ -177,3 +182,7 @@ class PricingTable:
             return cls(msgspec.json.decode(data, type=dict[str, ModelPricing]), version=version)
         except msgspec.DecodeError as error:
             raise InvalidInputError("prices", str(error)) from None
+
+
+def _name(model: str) -> str:
+    return model.strip().lower()
