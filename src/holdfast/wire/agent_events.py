@@ -59,6 +59,7 @@ class AgentEventName(StrEnum):
     INPUT_REQUESTED = "input.requested"
     INPUT_PROVIDED = "input.provided"
     SESSION_STOPPED = "session.stopped"
+    CALL_LATE = "call.late"
 
 
 class AgentEventStatus(StrEnum):
