@@ -1,0 +1,267 @@
+"""The exporter: takes batches from the spool and from what dead processes left, and delivers them."""
+
+from __future__ import annotations
+
+import queue
+import time
+from dataclasses import dataclass, field
+from threading import Condition
+from typing import Final, Protocol
+
+import msgspec
+
+from holdfast.errors import DeliveryError
+from holdfast.tracing.adoption import Adoption, DeadSpool
+from holdfast.tracing.backlog import MAX_BATCH_BYTES, Batch
+from holdfast.tracing.delivery import Delivery, Post, Step, send_records
+from holdfast.tracing.live_runs import LiveRuns
+from holdfast.tracing.losses import LossLedger
+from holdfast.tracing.problems import ProblemLog
+from holdfast.tracing.rejected import RejectedFile
+from holdfast.tracing.spool import Spool
+from holdfast.tracing.verdict import SLOW_RETRY, Control, Problem, Verdict
+
+__all__ = ["Exporter", "Source", "Tally"]
+
+_CONTROL_PATH: Final = "/api/v1/control"
+_CONTROL_SECONDS: Final = 30.0
+_MOST_ASKED: Final = 500
+_NO_CONTROL_SECONDS: Final = 3600.0
+
+
+class _ControlAnswer(msgspec.Struct, frozen=True, kw_only=True):
+    status: str
+    control: dict[str, Control] = msgspec.field(default_factory=dict)
+
+
+class Source(Protocol):
+    """Where batches come from: the live `Spool` or a `DeadSpool`."""
+
+    rejected: RejectedFile
+    losses: LossLedger
+
+    def next_batch(self) -> Batch | None:
+        """The oldest records that are not settled. Raises `OSError`."""
+        ...
+
+    def settle(self, batch: Batch) -> None:
+        """The batch needs no further sending. Raises `OSError`."""
+        ...
+
+    def put_back(self, batch: Batch) -> None:
+        """The batch was not delivered and will not be by this exporter."""
+        ...
+
+
+@dataclass(slots=True, kw_only=True)
+class Tally:
+    """What came of this exporter's own records (`delivered`, `rejected`) and of those it adopted."""
+
+    delivered: int = 0
+    rejected: int = 0
+    adopted: int = 0
+    control: dict[str, Control] = field(default_factory=dict)
+
+
+class Exporter:
+    """Delivers until told to stop. `run` is the body of its thread; the other methods may be called from any.
+
+    The thread sleeps without end while nothing is recorded, no run is watched and no neighbour is known.
+    """
+
+    def __init__(
+        self,
+        post: Post,
+        *,
+        spool: Spool | None,
+        adoption: Adoption | None,
+        runs: LiveRuns,
+        problems: ProblemLog,
+        interval: float,
+    ) -> None:
+        self._post = post
+        self._spool = spool
+        self._adoption = adoption
+        self._runs = runs
+        self._problems = problems
+        self._interval = interval
+        self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()  # its `put` may interrupt itself: signals
+        self._progress = Condition()
+        self._hurried = False
+        self._deadline: float | None = None
+        self._given_up = False
+        self._delivery: tuple[Source, Delivery] | None = None
+        self._dead: DeadSpool | None = None
+        self._control_due = time.monotonic() + _CONTROL_SECONDS
+        self.tally = Tally()
+
+    # --- from any thread
+
+    def wake(self) -> None:
+        """Something was recorded. Reentrant, never waits."""
+        self._wake.put(None)
+
+    def hurry(self) -> None:
+        """Send now, without gathering first."""
+        self._hurried = True
+        self._wake.put(None)
+
+    def wait_for(self, settled: int, timeout: float) -> bool:
+        """Wait until so many of the spool's records are settled."""
+        deadline = time.monotonic() + timeout
+        self.hurry()
+        with self._progress:
+            while self._spool is not None and self._spool.settled < settled:
+                rest = deadline - time.monotonic()
+                if rest <= 0:
+                    return False
+                self._progress.wait(rest)
+                self._hurried = True
+        return True
+
+    def stop(self, deadline: float) -> None:
+        """Deliver what can be until `deadline` (monotonic seconds), then leave `run`."""
+        self._given_up = False
+        self._deadline = deadline
+        self.hurry()
+
+    # --- the thread
+
+    def run(self) -> None:
+        """Deliver until stopped. Nothing that goes wrong ends it."""
+        while not self._over():
+            try:
+                pause = self._turn()
+            except Exception as error:  # noqa: BLE001 - a bug in delivery must not end delivery
+                self._problems.report(Problem.BUG, repr(error))
+                self._abandon()
+                pause = SLOW_RETRY
+                self._given_up = True
+            self._rest(pause)
+        self._abandon()
+
+    def _over(self) -> bool:
+        if self._deadline is None:
+            self._given_up = False
+            return False
+        if time.monotonic() >= self._deadline or self._given_up:
+            return True
+        return self._delivery is None and (self._spool is None or self._spool.pending_bytes == 0)
+
+    def _rest(self, pause: float | None) -> None:
+        """Sleep for `pause` seconds (None: until woken), shorter where somebody waits."""
+        until = None if pause is None else time.monotonic() + pause
+        backing_off = self._delivery is not None
+        while not self._hurried:
+            rest = None if until is None else until - time.monotonic()
+            if rest is not None and rest <= 0:
+                return
+            try:
+                self._wake.get(timeout=rest)
+            except queue.Empty:
+                return
+            if not backing_off and until is None:
+                self._rest(self._interval)  # what comes right behind travels along
+                return
+        self._hurried = False
+
+    def _turn(self) -> float | None:
+        """One step of delivery. Seconds to rest after it; None: until woken."""
+        if self._delivery is None:
+            self._delivery = self._next_delivery()
+        if self._delivery is None:
+            self._announce()
+            return self._idle()
+        source, delivery = self._delivery
+        step = delivery.step(self._send)
+        self._record(source, step)
+        if delivery.done:
+            source.settle(delivery.batch)
+            self._delivery = None
+            if source is self._spool:
+                self._announce()
+                return 0.0 if self._spool.pending_bytes >= MAX_BATCH_BYTES // 4 else self._interval
+        return step.pause
+
+    def _next_delivery(self) -> tuple[Source, Delivery] | None:
+        source: Source | None = self._spool
+        batch = None
+        if self._spool is not None:
+            batch = self._spool.next_batch()
+        if batch is None and self._deadline is None:
+            source = self._dead = self._dead or self._adopt()
+            if self._dead is not None:
+                batch = self._dead.next_batch()
+                if batch is None:
+                    self._dead.finish()
+                    self._dead = None
+                    return self._next_delivery()
+        return None if batch is None or source is None else (source, Delivery(batch))
+
+    def _adopt(self) -> DeadSpool | None:
+        return self._adoption.next_dead() if self._adoption is not None and self._adoption.due() else None
+
+    def _send(self, records: list[bytes]) -> Verdict:
+        return send_records(records, self._post, self._time_left())
+
+    def _time_left(self) -> float | None:
+        return None if self._deadline is None else max(0.05, self._deadline - time.monotonic())
+
+    def _record(self, source: Source, step: Step) -> None:
+        if step.rejected:
+            source.rejected.add(step.rejected)
+            first = step.rejected[0]
+            self._problems.report(Problem.REJECTED, f"{first.code}: {first.message[:200]}")
+        if step.control:
+            self.tally.control.update(step.control)
+        if step.problem is not None:
+            self._problems.report(step.problem.problem, step.problem.detail)
+            self._given_up = self._spool is None or self._spool.directory is not None
+        elif step.delivered:
+            self._problems.solved()
+        if source is self._spool:
+            self.tally.delivered += step.delivered
+            self.tally.rejected += len(step.rejected)
+        else:
+            self.tally.adopted += step.delivered
+
+    def _announce(self) -> None:
+        with self._progress:
+            self._progress.notify_all()
+
+    def _idle(self) -> float | None:
+        """Nothing to send: ask for control where it is time. Seconds until there is something to do."""
+        if self._spool is not None and not self._spool.may_sleep():
+            return self._interval
+        waits = [self._adoption.wait if self._adoption is not None else None]
+        if self._runs.watched:
+            if time.monotonic() >= self._control_due:
+                self._ask_control()
+            waits.append(max(0.0, self._control_due - time.monotonic()))
+        return min((wait for wait in waits if wait is not None), default=None)
+
+    def _ask_control(self) -> None:
+        self._control_due = time.monotonic() + _CONTROL_SECONDS
+        watched = sorted(self._runs.watched.copy())
+        for start in range(0, len(watched), _MOST_ASKED):
+            body = msgspec.json.encode({"agent_instance_ids": watched[start : start + _MOST_ASKED]})
+            try:
+                answer = self._post(_CONTROL_PATH, body, self._time_left())
+                if answer.status in (404, 405):  # another kind of server: it has no such word
+                    self._control_due = time.monotonic() + _NO_CONTROL_SECONDS
+                    return
+                control = msgspec.json.decode(answer.body, type=_ControlAnswer).control
+            except (DeliveryError, msgspec.DecodeError):
+                return
+            self.tally.control.update(control)
+
+    def _abandon(self) -> None:
+        """Leave what is under way to whoever comes next."""
+        if self._delivery is not None:
+            source, delivery = self._delivery
+            source.put_back(delivery.batch)
+            self._delivery = None
+        if self._dead is not None:
+            self._dead.release()
+            self._dead = None
+        self._announce()

@@ -1,0 +1,317 @@
+"""The writing side of the spool: an append of about a microsecond that outlives the process.
+
+Callers append to the current segment under one lock. A keeper (see `maintain`) makes the next segments
+before they are needed, so that no caller ever waits for a disk. Should it fall behind all the same, or the
+disk be full, records wait in memory, bounded: that is the one window in which a kill loses what was
+recorded, and `spilled` counts what went through it. Creating the segment on the caller's thread instead would
+close the window and open a worse one, since a journalling disk may hold a file creation up for seconds. With
+two spares that grow with the rate, a burst of 100,000 spans does not reach it.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from typing import Final
+
+from holdfast.tracing.adoption import retire
+from holdfast.tracing.backlog import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Backlog, Batch, Entry
+from holdfast.tracing.losses import LossLedger
+from holdfast.tracing.memory_buffer import MemoryBuffer
+from holdfast.tracing.process_dir import ProcessDir
+from holdfast.tracing.rejected import RejectedFile
+from holdfast.tracing.segment import FRAME_OVERHEAD, SegmentWriter
+
+__all__ = ["Spool"]
+
+_SPARES: Final = 2
+_FIRST_SIZE: Final = 4 << 20
+_LARGEST_SIZE: Final = 16 << 20
+_SMALLEST_SIZE: Final = 64 << 10
+_QUICK: Final = 0.5
+"""A segment that is full within so many seconds makes the next ones twice as large."""
+_MOVE_AT_ONCE: Final = 200
+_RETRY_SECONDS: Final = 1.0
+
+
+class Spool:
+    """Records of this process, from `append` until they are settled.
+
+    `open_directory` gives the directory to write to, or None where all has to stay in memory; it is called
+    by `prepare`, and once more by the first append after `forget` or `close`. `wake_exporter` and
+    `wake_keeper` are called with the lock held and must not wait. `append` may be interrupted by a signal
+    handler or a finalizer that appends: hence the reentrant lock, and a segment and its end that change in
+    one assignment.
+    """
+
+    def __init__(
+        self,
+        open_directory: Callable[[], ProcessDir | None],
+        *,
+        max_bytes: int,
+        max_memory: int,
+        wake_exporter: Callable[[], None],
+        wake_keeper: Callable[[], None],
+    ) -> None:
+        self._open_directory = open_directory
+        self._wake_exporter = wake_exporter
+        self._wake_keeper = wake_keeper
+        self._max_bytes = max_bytes
+        self._max_memory = max_memory
+        self._reset()
+
+    def _reset(self) -> None:
+        self._lock = threading.RLock()
+        self._spill = MemoryBuffer(self._max_memory)
+        self._spares: deque[SegmentWriter] = deque()
+        self._retired: deque[SegmentWriter] = deque()
+        self._current: SegmentWriter | None = None
+        self._entry: Entry | None = None
+        self._backlog: Backlog | None = None
+        self._size = max(_SMALLEST_SIZE, min(_FIRST_SIZE, self._max_bytes // (_SPARES + 2)))
+        self._rolling = False
+        self._rolled_at = 0.0
+        self._next_number = 1
+        self._asleep = True
+        self._opened = False
+        self.directory: ProcessDir | None = None
+        self.losses = LossLedger(None)
+        self.rejected = RejectedFile(None)
+        self.recorded = 0
+        self.settled = 0
+        self.spilled = 0
+
+    def prepare(self) -> None:
+        """Open the directory and make the first segments. Waits for the disk; never raises."""
+        self._opened = True
+        directory = self._open_directory()
+        if directory is None:
+            return
+        self.directory = directory
+        self.losses = LossLedger(directory.path)
+        self.rejected = RejectedFile(directory.path)
+        self._backlog = Backlog(directory, self.losses)
+        with suppress(OSError):  # the keeper comes upon it again, and reports it
+            self.maintain()
+        with self._lock:
+            if self._current is None and self._spares:
+                self._roll(self._spares.popleft())
+
+    def forget(self) -> None:
+        """In a forked child: let go of the parent's files without touching them, and begin anew.
+
+        The first append in the child opens a directory of its own, which waits for the disk once.
+        """
+        for segment in [*self._spares, *self._retired, *([self._current] if self._current else [])]:
+            segment.close()
+        if self._backlog is not None:
+            self._backlog.close()
+        if self.directory is not None:
+            self.directory.forget_inherited()
+        self._reset()
+
+    # --- callers
+
+    def append(self, record: bytes) -> None:
+        """Keep one record. Never waits for net or disk; never raises."""
+        with self._lock:
+            current = self._current
+            if current is None or not current.write(record):
+                self._append_slowly(record)
+            self.recorded += 1
+            if self._asleep:
+                self._asleep = False
+                self._wake_exporter()
+
+    def _append_slowly(self, record: bytes) -> None:
+        if not self._opened:
+            self.prepare()
+            if self._current is not None and self._current.write(record):
+                return
+        if self._spares and not self._rolling:
+            self._rolling = True
+            try:
+                if self._spares[0].size >= len(record) + FRAME_OVERHEAD:
+                    self._roll(self._spares.popleft())
+            finally:
+                self._rolling = False
+            current = self._current
+            if current is not None and current.write(record):
+                self._wake_keeper()
+                return
+        self._spill.append(record)
+        if self._backlog is not None:
+            self.spilled += 1
+            self._wake_keeper()
+
+    def _roll(self, spare: SegmentWriter) -> None:
+        former, entry = self._current, self._entry
+        self._entry = Entry(number=spare.number, path=spare.path, size=spare.size, end=0, sealed=False)
+        self._current = spare
+        if former is not None and entry is not None:
+            entry.end = former.end
+            entry.sealed = True
+            self._retired.append(former)
+        if self._backlog is not None:
+            self._backlog.add(self._entry)
+        now = time.monotonic()
+        if now - self._rolled_at < _QUICK:
+            self._size = min(self._size * 2, _LARGEST_SIZE, max(self._size, self._max_bytes // (_SPARES + 2)))
+        self._rolled_at = now
+
+    # --- the exporter's thread
+
+    def may_sleep(self) -> bool:
+        """Whether nothing is waiting. After True the next append wakes the exporter."""
+        self._asleep = True
+        if self.pending_bytes:
+            self._asleep = False
+            return False
+        return True
+
+    @property
+    def pending_bytes(self) -> int:
+        self._publish()
+        return self._spill.size + (self._backlog.pending_bytes if self._backlog else 0)
+
+    def next_batch(self) -> Batch | None:
+        """The oldest records that are not settled, from disk first. Raises `OSError`."""
+        recorded = self._publish()
+        batch = None if self._backlog is None else self._backlog.next_batch()
+        if batch is None and len(self._spill):
+            with self._lock:
+                records = self._spill.take(MAX_BATCH_RECORDS, MAX_BATCH_BYTES)
+            batch = Batch(records=records) if records else None
+        if batch is None:
+            with self._lock:  # all is settled, whatever became of a record that the disk did not give back
+                self.settled = max(self.settled, recorded)
+        return batch
+
+    def settle(self, batch: Batch) -> None:
+        """Done with the batch. Raises `OSError`, after which the batch may come again: that is harmless."""
+        with self._lock:
+            self.settled += len(batch.records)
+        if self._backlog is not None:
+            self._backlog.settle(batch)
+
+    def put_back(self, batch: Batch) -> None:
+        """The batch could not be delivered and its time is over."""
+        if batch.entry is None:
+            with self._lock:
+                self._spill.put_back(batch.records)
+        else:
+            batch.entry.in_flight = False
+
+    def _publish(self) -> int:
+        """Let the reader see all that was written, and say how many records were.
+
+        Under the lock no frame is half written.
+        """
+        with self._lock:
+            if self._current is not None and self._entry is not None and not self._entry.sealed:
+                self._entry.end = self._current.end
+            return self.recorded
+
+    # --- the keeper's thread
+
+    def maintain(self) -> float | None:
+        """Spares, the cap, what waits in memory, counts. Seconds until it wants to be called again, or None.
+
+        Raises `OSError` where the disk refuses; what was recorded then stays in memory, bounded.
+        """
+        while self._retired:
+            self._retired.popleft().close()
+        self._count_drops()
+        if self.directory is None:
+            return None
+        while len(self._spares) < _SPARES or len(self._spill):
+            if not self._make_spare():
+                self._count_drops()
+                return _RETRY_SECONDS
+            self._drain_spill()
+        self.losses.save()
+        return None
+
+    def _make_spare(self) -> bool:
+        directory, backlog = self.directory, self._backlog
+        if directory is None or backlog is None:
+            return False
+        with self._lock:
+            size = max(self._size, self._spill.largest() + FRAME_OVERHEAD)
+        spare_bytes = sum(spare.size for spare in list(self._spares))
+        while backlog.disk_bytes + spare_bytes + size > self._max_bytes:
+            dropped = backlog.drop_oldest()
+            if dropped is None:
+                return False
+            self._lose(dropped)
+        number = self._next_number
+        self._next_number += 1
+        spare = SegmentWriter(directory.segment_path(number), number, size)
+        if len(self._spill):
+            self._spares.appendleft(spare)  # the one that the largest waiting record fits into
+        else:
+            self._spares.append(spare)
+        return True
+
+    def _drain_spill(self) -> None:
+        """Move what waits in memory to disk, a little at a time: callers wait for this lock."""
+        while len(self._spill) and self._spares:
+            with self._lock:
+                for record in self._spill.take(_MOVE_AT_ONCE, MAX_BATCH_BYTES):
+                    current = self._current
+                    if current is None or not current.write(record):
+                        self._append_slowly(record)
+
+    def _count_drops(self) -> None:
+        with self._lock:
+            dropped, self._spill.dropped = self._spill.dropped, Counter()
+        if dropped:
+            self._lose(dropped)
+
+    def _lose(self, dropped: Counter[str]) -> None:
+        self.losses.add(dropped)
+        with self._lock:
+            self.settled += dropped.total()
+
+    def sync(self) -> None:
+        """Wait until the disk has what was written so far."""
+        current = self._current
+        for segment in [*self._retired, *([current] if current is not None else [])]:
+            segment.sync()
+
+    # --- ends
+
+    def close(self) -> None:
+        """Let go of the directory: removed where all is settled, else left for whoever delivers it.
+
+        What is only in memory goes to disk where it can. An append after this opens a new directory, which
+        stays for a later process. Never raises.
+        """
+        with suppress(OSError):
+            self.maintain()
+        with self._lock:
+            self._publish()
+            current, self._current, self._entry = self._current, None, None
+            directory, self.directory = self.directory, None
+            backlog, self._backlog = self._backlog, None
+            segments = [*self._retired, *self._spares]
+            spares = list(self._spares)
+            self._retired.clear()
+            self._spares.clear()
+            self._opened = False
+        for segment in [*segments, *([current] if current is not None else [])]:
+            segment.close()
+        if directory is None or backlog is None:
+            return
+        empty = backlog.pending_bytes == 0
+        backlog.close()
+        with suppress(OSError):
+            if empty:
+                retire(directory)
+                return
+            for spare in spares:
+                spare.path.unlink(missing_ok=True)
+        directory.release()
