@@ -178,7 +178,7 @@ class Exporter:
         if delivery.done:
             source.settle(delivery.batch)
             self._delivery = None
-            if source is self._spool:
+            if self._spool is not None and source is self._spool:
                 self._announce()
                 return 0.0 if self._spool.pending_bytes >= MAX_BATCH_BYTES // 4 else self._interval
         return step.pause

@@ -8,10 +8,9 @@ the directory, never the process number: numbers are reused, and mean nothing ac
 from __future__ import annotations
 
 import os
-import secrets
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Final
@@ -82,7 +81,7 @@ class ProcessDir:
         if read_destination(above) is None:
             known = DestinationFile(url=destination.url, token_fingerprint=destination.token_fingerprint)
             replace_file(above / _DESTINATION_FILE, msgspec.json.encode(known))
-        name = f"{os.getpid()}-{secrets.token_hex(4)}"
+        name = f"{os.getpid()}-{os.urandom(4).hex()}"
         hidden = above / f"{_UNFINISHED}{name}"
         hidden.mkdir(mode=0o700)
         lock_fd = _lock(hidden / "lock")
@@ -187,7 +186,7 @@ def _lock(path: Path) -> int | None:
 
 
 @contextmanager
-def hold(path: Path) -> Iterator[None]:
+def hold(path: Path) -> Generator[None]:
     """Hold an exclusive lock on the file at `path`, waiting for it. Raises `OSError`."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:

@@ -154,7 +154,7 @@ def _next_frame(fd: int, offset: int, end: int) -> tuple[int, bool]:
         length, checksum = _unpack_from(data, at)
         if at + 8 + length <= len(data) and crc32(data[at + 8 : at + 8 + length], length) == checksum:
             return offset + at, True
-    return end, data[:4] != b"\0\0\0\0"
+    return end, bytes(data[:4]) != b"\0\0\0\0"
 
 
 def iter_records(path: Path, offset: int, end: int) -> Iterator[bytes]:

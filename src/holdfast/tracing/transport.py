@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import ssl
 import sys
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
-from urllib.request import getproxies_environment, proxy_bypass_environment
 
 from holdfast._version import __version__
 from holdfast.errors import DeliveryError
@@ -43,7 +41,7 @@ class Answer:
 
 
 class HttpTransport:
-    """Posts JSON to one server. For one thread; connects, and imports urllib3, at the first `post`.
+    """Posts JSON to one server. For one thread; connects, and imports what that takes, at the first `post`.
 
     Where the destination has no token the local server's is read again at each new connection and after a
     refusal, so that a server that starts later, or anew, is found.
@@ -123,16 +121,17 @@ class HttpTransport:
         try:
             manager = self._manager(url)
             self._pool = manager.connection_from_url(url)
-        except (urllib3.exceptions.HTTPError, OSError, ValueError, ssl.SSLError) as error:
+        except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
             raise DeliveryError(f"{type(error).__name__}: {error}", permanent=True) from error
         return self._pool
 
     def _manager(self, url: str) -> PoolManager:
+        import urllib.request
+
         import urllib3
 
         parts = urlsplit(url)
-        proxies = getproxies_environment()
-        proxy = proxies.get(parts.scheme)
-        if proxy and not is_loopback(url) and not proxy_bypass_environment(parts.netloc, proxies):
+        proxy = urllib.request.getproxies().get(parts.scheme)
+        if proxy and not is_loopback(url) and not urllib.request.proxy_bypass(parts.netloc):
             return urllib3.ProxyManager(proxy, maxsize=1, ca_certs=self._options.ca_bundle)
         return urllib3.PoolManager(maxsize=1, ca_certs=self._options.ca_bundle)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from typing import Final
 
@@ -88,9 +87,9 @@ class Accepted:
     that stops at the first failure leaves the later ones out.
     """
 
-    failures: Mapping[str, ItemFailure] = field(default_factory=dict)
-    control: Mapping[str, Control] = field(default_factory=dict)
-    executed: frozenset[str] | None = None
+    failures: Mapping[str, ItemFailure]
+    control: Mapping[str, Control]
+    executed: frozenset[str] | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,6 +158,8 @@ def retry_after_seconds(value: str | None, now: datetime) -> float | None:
     """A Retry-After header (seconds or HTTP date) in seconds, 0 to 300; None where it says nothing."""
     if not value:
         return None
+    from email.utils import parsedate_to_datetime  # 10 ms to import, and seldom needed
+
     text = value.strip()
     try:
         seconds = float(text)
