@@ -17,7 +17,15 @@ def below(error: BaseException) -> Iterator[BaseException]:
     and what libraries keep in attributes (`reason` in urllib, `original_error`, `last_attempt` …)."""
     if isinstance(error, BaseExceptionGroup):
         yield from cast("BaseExceptionGroup[BaseException]", error).exceptions
-    for name in ("__cause__", "reason", "original_error", "original_exception", "orig", "last_exception", "failed_attempts"):
+    for name in (
+        "__cause__",
+        "reason",
+        "original_error",
+        "original_exception",
+        "orig",
+        "last_exception",
+        "failed_attempts",
+    ):
         inner = read(error, name)
         if isinstance(inner, BaseException):
             yield inner

@@ -71,7 +71,11 @@ def _judge(errors: list[BaseException], unix_now: float | None) -> Failure:
 
 def _wait(seen: list[Evidence], unix_now: float | None) -> float | None:
     for evidence in seen:
-        for wait in (wait_from_headers(evidence.headers, unix_now), evidence.delay, wait_from_text(evidence.message)):
+        for wait in (
+            wait_from_headers(evidence.headers, unix_now),
+            evidence.delay,
+            wait_from_text(evidence.message),
+        ):
             if wait is not None:
                 return wait
     return None

@@ -29,7 +29,15 @@ _CODE_KEYS: Final = (
     "blockreason",
     "quotaid",
 )
-_MESSAGE_KEYS: Final = ("message", "error_message", "error_description", "msg", "detail", "title", "errormessage")
+_MESSAGE_KEYS: Final = (
+    "message",
+    "error_message",
+    "error_description",
+    "msg",
+    "detail",
+    "title",
+    "errormessage",
+)
 _NESTED_KEYS: Final = (
     "error",
     "errors",
@@ -58,7 +66,9 @@ _CODE_IN_TEXT: Final = re.compile(
     r"|\b(?:finish|stop)[_ ]reason:? (\w+)"
 )
 _LEADING_CODE: Final = re.compile(r"^([a-z]+(?:_[a-z]+)+)\s?:\s")
-_CLASS_IN_TEXT: Final = re.compile(r"(?:^|[\s\n:(])((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|Interrupt))\b(?=[:(]|\s-|$)")
+_CLASS_IN_TEXT: Final = re.compile(
+    r"(?:^|[\s\n:(])((?:[A-Za-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Timeout|Interrupt))\b(?=[:(]|\s-|$)"
+)
 _PROVIDERS: Final = (
     ("azure", ("azure", "openai.azure.com")),
     ("bedrock", ("bedrock", "botocore", "amazonaws")),
@@ -195,7 +205,12 @@ def _class_names(error: BaseException) -> Iterator[str]:
 
 
 def _documents(error: BaseException, response: object) -> Iterator[Json]:
-    for source in (read(error, "body"), read(error, "details"), read(error, "error"), read(error, "doc_body")):
+    for source in (
+        read(error, "body"),
+        read(error, "details"),
+        read(error, "error"),
+        read(error, "doc_body"),
+    ):
         yield plain(source)
     shaped = plain(response)
     if isinstance(shaped, dict):  # botocore

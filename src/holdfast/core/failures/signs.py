@@ -28,7 +28,9 @@ def sign(name: str) -> str:
 
 
 def _table(rows: Mapping[C, str]) -> Mapping[str, C]:
-    return MappingProxyType({sign(word): category for category, words in rows.items() for word in words.split()})
+    return MappingProxyType(
+        {sign(word): category for category, words in rows.items() for word in words.split()}
+    )
 
 
 FIRM: Final = _table(

@@ -49,7 +49,14 @@ _STATUSES: Final[Mapping[int, C]] = MappingProxyType(
 _REFINE: Final[Mapping[C, frozenset[C]]] = MappingProxyType(
     {
         C.INVALID_REQUEST: frozenset(
-            {C.AUTH, C.QUOTA_EXHAUSTED, C.CONTEXT_OVERFLOW, C.CONTENT_FILTER, C.RATE_LIMIT, C.MALFORMED_OUTPUT}
+            {
+                C.AUTH,
+                C.QUOTA_EXHAUSTED,
+                C.CONTEXT_OVERFLOW,
+                C.CONTENT_FILTER,
+                C.RATE_LIMIT,
+                C.MALFORMED_OUTPUT,
+            }
         ),
         C.AUTH: frozenset({C.QUOTA_EXHAUSTED, C.CONTENT_FILTER, C.RATE_LIMIT}),
         C.RATE_LIMIT: frozenset({C.QUOTA_EXHAUSTED}),

@@ -16,7 +16,16 @@ from typing import Final
 
 __all__ = ["duration", "moment", "wait_from_headers", "wait_from_text"]
 
-_UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "us": 1e-6, "µs": 1e-6, "ns": 1e-9}
+_UNITS: Final = {
+    "ms": 0.001,
+    "s": 1.0,
+    "m": 60.0,
+    "h": 3600.0,
+    "d": 86400.0,
+    "us": 1e-6,
+    "µs": 1e-6,
+    "ns": 1e-9,
+}
 _PART: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|us|µs|ns|s|m|h|d)", re.IGNORECASE)
 _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _EPOCH_FROM: Final = 1e9  # a bare number this large is a time since 1970 (in 2001), not a wait of 31 years
@@ -27,7 +36,9 @@ _SENTENCE: Final = re.compile(
     re.IGNORECASE,
 )
 _SPELLED: Final = re.compile(rf"(\d+(?:\.\d+)?)\s*{_WORD_UNITS}\b", re.IGNORECASE)
-_RESETS: Final = re.compile(r"^(?:x-|anthropic-)?ratelimit-(?:reset(?:-(?P<after>[\w-]+))?|(?P<before>[\w-]+?)-reset)$")
+_RESETS: Final = re.compile(
+    r"^(?:x-|anthropic-)?ratelimit-(?:reset(?:-(?P<after>[\w-]+))?|(?P<before>[\w-]+?)-reset)$"
+)
 
 
 def duration(text: str) -> float | None:
@@ -101,7 +112,11 @@ def wait_from_headers(headers: Mapping[str, str], unix_now: float | None) -> flo
 def _used_up(headers: Mapping[str, str], limit: str | None) -> bool:
     """Whether nothing remains of the limit that a reset time belongs to; True where nobody says."""
     for name in (
-        (f"x-ratelimit-remaining-{limit}", f"anthropic-ratelimit-{limit}-remaining", f"ratelimit-{limit}-remaining")
+        (
+            f"x-ratelimit-remaining-{limit}",
+            f"anthropic-ratelimit-{limit}-remaining",
+            f"ratelimit-{limit}-remaining",
+        )
         if limit
         else ("x-ratelimit-remaining", "ratelimit-remaining")
     ):

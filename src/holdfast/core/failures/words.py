@@ -16,7 +16,9 @@ from holdfast.wire.vocabulary import FailureCategory as C
 
 __all__ = ["says", "sounds_like_failure", "without_noise"]
 
-_EXCEED: Final = r"(?:exceed(?:s|ed|ing)?|over|greater than|larger than|longer than|beyond|above|surpass(?:es|ed)?)"
+_EXCEED: Final = (
+    r"(?:exceed(?:s|ed|ing)?|over|greater than|larger than|longer than|beyond|above|surpass(?:es|ed)?)"
+)
 _MODEL_INPUT: Final = (
     r"(?:prompt|input|context|conversation|messages?|history|request|sequence|query|document)"
 )
@@ -245,10 +247,16 @@ _FAILING: Final = re.compile(
     r"supported|valid|available|exist|permitted)|does not|unknown|unhandled|traceback|timeout|timed out|overflow|wrong|boom|bad|"
     r"unavailable|exhausted|too (?:many|long|large)|stopp?ed|killed|lost|limit)\b|错误|失败|异常|エラー|오류",
 )
-_DENIAL: Final = re.compile(r"\b(?:not|no|without|isn.t|never)\b(?: an?| any| the)? (?:[\w/-]+ ){0,4}(?:errors?|failures?|problems?|issues?)\b")
-_TALK: Final = re.compile(r"^\s*(?:let.?s|let me|i.ll|i will|we (?:should|need|can)|here(?:.s| is)|fixed|resolved|closes?|implemented|added|please review|summary|todo)\b")
+_DENIAL: Final = re.compile(
+    r"\b(?:not|no|without|isn.t|never)\b(?: an?| any| the)? (?:[\w/-]+ ){0,4}(?:errors?|failures?|problems?|issues?)\b"
+)
+_TALK: Final = re.compile(
+    r"^\s*(?:let.?s|let me|i.ll|i will|we (?:should|need|can)|here(?:.s| is)|fixed|resolved|closes?|implemented|added|please review|summary|todo)\b"
+)
 _URL: Final = re.compile(r"\b(?:https?|wss?|grpc)://[^\s'\"<>)\]}]+", re.IGNORECASE)
-_MARKUP: Final = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]{1,200}>", re.IGNORECASE | re.DOTALL)
+_MARKUP: Final = re.compile(
+    r"<(?:style|script)\b.*?</(?:style|script)>|<[^>]{1,200}>", re.IGNORECASE | re.DOTALL
+)
 _QUOTED: Final = re.compile(r"(?<!\w)(['\"`])(?:(?!\1).){0,2000}\1(?!\w)")
 
 
