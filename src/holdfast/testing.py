@@ -1,0 +1,195 @@
+"""Fakes that are part of the product: a clock that is moved by hand, a client that records to memory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Final, Self, TypeVar
+
+import msgspec
+
+from holdfast.tracing.api import use_client
+from holdfast.tracing.client import Client, ClientConfig
+from holdfast.tracing.pipeline import PipelineStats
+from holdfast.tracing.verdict import Control
+from holdfast.wire.operations import (
+    EventCreate,
+    InstanceFinish,
+    InstanceRegister,
+    Operation,
+    SpanCreate,
+    SpanFinish,
+)
+from holdfast.wire.vocabulary import SpanStatus
+
+__all__ = ["ManualClock", "MemoryRecorder", "RecordedSpan"]
+
+_decode: Final = msgspec.json.Decoder(Operation).decode
+_OperationT = TypeVar("_OperationT")
+
+
+class ManualClock:
+    """Nanoseconds since 1970 that stand still until `advance` is called. Call it to read it."""
+
+    def __init__(self, start_ns: int = 1_800_000_000_000_000_000) -> None:
+        self.now_ns = start_ns
+
+    def __call__(self) -> int:
+        return self.now_ns
+
+    def advance(self, seconds: float) -> None:
+        self.now_ns += round(seconds * 1_000_000_000)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSpan:
+    """A span as the server would show it: start and end in one. `None` where nothing was recorded."""
+
+    id: str
+    run_id: str
+    parent_id: str | None
+    name: str | None
+    type: str
+    status: SpanStatus
+    payload: Any
+    result: Any
+    attributes: dict[str, Any]
+    error: Any
+    started_at: int | str | None
+    finished_at: int | str | None
+
+
+class _MemorySink:
+    def __init__(self) -> None:
+        self.items: list[bytes] = []
+        self.orders: dict[str, Control] = {}
+        self.watched: set[str] = set()
+        self.append = self.items.append
+
+    def flush(self, timeout: float) -> bool:
+        return True
+
+    def close(self, timeout: float) -> bool:
+        return True
+
+    def stats(self) -> PipelineStats:
+        return PipelineStats(
+            recorded=len(self.items),
+            delivered=len(self.items),
+            rejected=0,
+            lost={},
+            spilled=0,
+            adopted=0,
+            pending_bytes=0,
+            last_problem=None,
+            spool=None,
+        )
+
+    def control(self, instance_id: str) -> Control | None:
+        return self.orders.get(instance_id)
+
+    def watch(self, instance_id: str) -> None:
+        self.watched.add(instance_id)
+
+    def unwatch(self, instance_id: str) -> None:
+        self.watched.discard(instance_id)
+
+
+class MemoryRecorder:
+    """A client whose operations stay in memory, for tests of code that records.
+
+    `with MemoryRecorder() as recorder:` makes it the process's client for the block, so that
+    `holdfast.run`, `span` and `observe` go to it. It raises what goes wrong inside recording calls, unless
+    `raise_errors` is false."""
+
+    def __init__(self, config: ClientConfig | None = None) -> None:
+        self._sink = _MemorySink()
+        self.client = Client(config or ClientConfig(agent="test", raise_errors=True), self._sink)
+
+    def __enter__(self) -> Self:
+        use_client(self.client)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        use_client(None)
+
+    def request_stop(self, run_id: str, reason: str | None = None) -> None:
+        """As if the server had asked this run to stop."""
+        self._sink.orders[run_id] = Control(terminate=True, reason=reason)
+
+    @property
+    def watched(self) -> frozenset[str]:
+        """The ids of the runs that this process would ask the server about."""
+        return frozenset(self._sink.watched)
+
+    @property
+    def raw(self) -> list[bytes]:
+        """What was recorded, one operation each, in the bytes of the spool and the wire."""
+        return list(self._sink.items)
+
+    @property
+    def operations(self) -> list[Operation]:
+        return [_decode(item) for item in self._sink.items]
+
+    def of(self, kind: type[_OperationT]) -> list[_OperationT]:
+        """The operations of one kind, such as `EventCreate`, in the order they were recorded."""
+        return [operation for operation in self.operations if isinstance(operation, kind)]
+
+    @property
+    def runs(self) -> dict[str, InstanceRegister]:
+        return {made.id: made for made in self.of(InstanceRegister) if made.id is not None}
+
+    @property
+    def run_ends(self) -> dict[str, InstanceFinish]:
+        ends: dict[str, InstanceFinish] = {}
+        for end in self.of(InstanceFinish):
+            ends.setdefault(end.agent_instance_id, end)
+        return ends
+
+    @property
+    def events(self) -> list[EventCreate]:
+        return self.of(EventCreate)
+
+    @property
+    def spans(self) -> list[RecordedSpan]:
+        """All spans in the order in which they started."""
+        ends: dict[tuple[str | None, str], SpanFinish] = {}
+        for end in self.of(SpanFinish):
+            ends.setdefault((end.agent_instance_id, end.agent_span_id), end)
+        return [
+            _joined(made, ends.get((made.agent_instance_id, made.id or ""))) for made in self.of(SpanCreate)
+        ]
+
+    def span(self, name: str) -> RecordedSpan:
+        """The first span of this name. Raises `LookupError` where there is none."""
+        for span in self.spans:
+            if span.name == name:
+                return span
+        raise LookupError(f"no span {name!r} among {[span.name for span in self.spans]}")
+
+
+def _joined(made: SpanCreate, end: SpanFinish | None) -> RecordedSpan:
+    payload, result = made.payload, made.result_payload
+    attributes = msgspec.json.decode(made.attributes) or {}
+    status, error, finished_at = made.status, made.error, made.finished_at
+    if end is not None:
+        payload = made.payload if isinstance(end.payload, msgspec.UnsetType) else end.payload
+        result = end.result_payload
+        attributes = {**attributes, **(msgspec.json.decode(end.attributes) or {})}
+        status, error, finished_at = end.status or SpanStatus.COMPLETE, end.error, end.timestamp
+    return RecordedSpan(
+        id=made.id or "",
+        run_id=made.agent_instance_id,
+        parent_id=made.parent_span_id,
+        name=made.name,
+        type=made.schema_name,
+        status=status,
+        payload=msgspec.json.decode(payload),
+        result=msgspec.json.decode(result),
+        attributes=attributes,
+        error=error,
+        started_at=made.started_at,
+        finished_at=finished_at,
+    )

@@ -1,0 +1,116 @@
+"""What a run and its spans share on their way into the record."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from holdfast._ids import new_id
+from holdfast.tracing.encoding import Given, PayloadEncoder
+from holdfast.tracing.failure import describe
+from holdfast.tracing.guard import Guard
+from holdfast.wire.operations import EventCreate, RecordedError
+from holdfast.wire.vocabulary import EventLevel
+
+if TYPE_CHECKING:
+    from holdfast.tracing.span import Span
+
+__all__ = ["RunRecord", "encode_operation", "operation_key"]
+
+encode_operation: Final = msgspec.json.Encoder().encode
+
+_SHORTEST_OWN_KEY: Final = 8
+_LONGEST_OWN_KEY: Final = 60
+_MOST_MESSAGE: Final = 16_384
+_MOST_STACK: Final = 32_768
+
+
+def operation_key(subject: str, verb: str) -> str:
+    """The idempotency key of the one operation of this kind that a subject (a span, a run) can see: 8 to 64
+    long.
+    """
+    if _SHORTEST_OWN_KEY <= len(subject) <= _LONGEST_OWN_KEY:
+        return f"{subject}.{verb}"
+    return new_id()
+
+
+class RunRecord:
+    """One per run and process. `open_spans` are those that this process has begun and not ended.
+
+    `append` takes the bytes of one operation; it neither waits nor raises.
+    """
+
+    __slots__ = ("append", "clock", "encoder", "guard", "open_spans", "pair", "remote_parent", "run_id")
+
+    def __init__(
+        self,
+        run_id: str,
+        *,
+        append: Callable[[bytes], None],
+        encoder: PayloadEncoder,
+        guard: Guard,
+        clock: Callable[[], int],
+        remote_parent: str | None = None,
+    ) -> None:
+        self.run_id = run_id
+        self.append = append
+        self.encoder = encoder
+        self.pair = encoder.pair
+        self.guard = guard
+        self.clock = clock
+        self.remote_parent = remote_parent
+        self.open_spans: dict[str, Span] = {}
+
+    def event(
+        self,
+        name: str,
+        payload: Given,
+        *,
+        level: EventLevel | str,
+        span_id: str | None,
+        at: int | None,
+        event_id: str | None,
+    ) -> None:
+        """Write one event. Never raises."""
+        try:
+            body, _ = self.pair(payload, None)
+            known = event_id or new_id()
+            self.append(
+                encode_operation(
+                    EventCreate(
+                        idempotency_key=operation_key(known, "e"),
+                        agent_instance_id=self.run_id,
+                        id=known,
+                        name=name,
+                        timestamp=self.clock() if at is None else at,
+                        agent_span_id=span_id,
+                        level=EventLevel(level),
+                        payload=body,
+                    )
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            self.guard.took(error, "an event")
+
+    def error(self, error: BaseException | RecordedError | str) -> RecordedError:
+        """The error as it is recorded: described, without secrets, bounded."""
+        if isinstance(error, str):
+            error = RecordedError(type="Error", message=error)
+        elif isinstance(error, BaseException):
+            error = describe(error)
+        text = self.encoder.text
+        return RecordedError(
+            type=error.type,
+            message=text(error.message, _MOST_MESSAGE),
+            stack=None if error.stack is None else text(error.stack, _MOST_STACK),
+            category=error.category,
+        )
+
+
+def merged(old: Given, new: Given) -> Any:
+    """Two mappings as one, the new one winning; anything else replaces what was there."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return {**old, **new}
+    return new

@@ -1,0 +1,350 @@
+"""A run: one execution of an agent, the root of its spans, events and quality records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from holdfast._ids import new_id
+from holdfast.tracing.context import Scope, enter_again, peek, replace
+from holdfast.tracing.encoding import Given
+from holdfast.tracing.failure import outcome
+from holdfast.tracing.record import RunRecord, encode_operation, merged, operation_key
+from holdfast.tracing.span import Span
+from holdfast.wire.attributes import RUN_OUTPUT
+from holdfast.wire.operations import (
+    InstanceFinish,
+    InstanceRegister,
+    InstanceStart,
+    QualityRecord,
+    RecordedError,
+    SpanCreate,
+)
+from holdfast.wire.vocabulary import EventLevel, InstanceStatus, SpanStatus, SpanType
+
+if TYPE_CHECKING:
+    from holdfast.tracing.client import Client
+
+__all__ = ["Run"]
+
+
+class Run:
+    """Made by `holdfast.run` or `Client.run`; `with` and `async with` start it, make it current and end it.
+
+    Without `with`: `start()` and `finish()`, each once; repeats do nothing. `start()` does not make it
+    current (see `holdfast.attach`). No method waits or raises. A run still open when its process ends is
+    ended then: `failed` after an unhandled exception, else `cancelled`.
+
+    A run joined from another process (`holdfast.continue_run`) is neither announced nor ended here.
+    """
+
+    __slots__ = (
+        "_chosen",
+        "_client",
+        "_error",
+        "_later",
+        "_register",
+        "_started",
+        "ended",
+        "id",
+        "joined",
+        "name",
+        "outer",
+        "record",
+    )
+
+    def __init__(
+        self, client: Client, record: RunRecord, name: str | None, register: InstanceRegister | None
+    ) -> None:
+        self.id = record.run_id
+        self.name = name
+        self.outer: Scope | None = None
+        self.ended = False
+        self.joined = register is None
+        self._client = client
+        self.record = record
+        self._register = register
+        self._started = False
+        self._later: dict[str, Any] | None = None
+        self._chosen: InstanceStatus | None = None
+        self._error: BaseException | RecordedError | str | None = None
+
+    def __repr__(self) -> str:
+        state = "ended" if self.ended else "active" if self._started else "not started"
+        return f"<Run {self.name!r} {self.id} {state}>"
+
+    @property
+    def run(self) -> Run:
+        return self
+
+    @property
+    def client(self) -> Client:
+        return self._client
+
+    @property
+    def url(self) -> str:
+        """The address of the run's page."""
+        return self._client.run_url(self.id)
+
+    @property
+    def stop_requested(self) -> str | None:
+        """The reason for which the server asked this run to stop; None while it did not."""
+        return self._client.stop_reason(self.id)
+
+    # --- start
+
+    def start(self, *, at: int | None = None) -> Self:
+        """Announce and start the run. `at` is nanoseconds since 1970."""
+        if self._started or self.ended:
+            return self
+        self._started = True
+        record = self.record
+        if self._register is None:
+            return self
+        try:
+            now = record.clock() if at is None else at
+            record.append(encode_operation(self._register))
+            record.append(
+                encode_operation(
+                    InstanceStart(
+                        idempotency_key=operation_key(self.id, "s"),
+                        agent_instance_id=self.id,
+                        timestamp=now,
+                    )
+                )
+            )
+            self._client.opened(self)
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            record.guard.took(error, "a run's start")
+        self._register = None
+        return self
+
+    def __enter__(self) -> Self:
+        self.start()
+        enter_again(self)
+        return self
+
+    # --- spans
+
+    def span(
+        self,
+        name: str,
+        *,
+        type: str = SpanType.STEP,  # noqa: A002 - the reader's word for it
+        payload: Given = None,
+        attributes: Mapping[str, Any] | None = None,
+        parent: Span | Run | str | None = None,
+        id: str | None = None,  # noqa: A002 - the wire's word
+    ) -> Span:
+        """A span, not started yet: `with run.span("…"):` starts and ends it; or call `start()` yourself.
+
+        Its parent is the innermost open span of this run, unless `parent` (a span, its id, or the run
+        itself for none) is given.
+        """
+        if not self._started:
+            self.start()
+        record = self.record
+        if parent is None:
+            scope = peek()
+            # The innermost scope of this run, by far the most often the current one.
+            while scope is not None and (scope.ended or scope.run is not self):
+                scope = scope.outer
+            if scope is None or scope is self:
+                parent_id = record.remote_parent
+            else:
+                parent_id = scope.id
+        elif isinstance(parent, str):
+            parent_id = parent
+        else:
+            parent_id = parent.id if isinstance(parent, Span) else record.remote_parent
+        return Span(self, record, id or new_id(), name, type, parent_id, payload, attributes)
+
+    def start_span(
+        self,
+        name: str,
+        *,
+        type: str = SpanType.STEP,  # noqa: A002 - the reader's word for it
+        payload: Given = None,
+        attributes: Mapping[str, Any] | None = None,
+        parent: Span | Run | str | None = None,
+        id: str | None = None,  # noqa: A002 - the wire's word
+    ) -> Span:
+        """A span that is started at once, never becomes current, and stays open until it is ended, from
+        anywhere.
+        """
+        return self.span(
+            name, type=type, payload=payload, attributes=attributes, parent=parent, id=id
+        ).start()
+
+    def finish_span(
+        self, span_id: str, status: SpanStatus | str | None = None, *, result: Given = None
+    ) -> None:
+        """End an open span of this run by its id. An unknown or ended one is left alone, and counted."""
+        span = self.record.open_spans.get(span_id)
+        if span is None:
+            self.record.guard.dropped(f"finish_span: {span_id!r} is not an open span of this run")
+        else:
+            span.finish(status, result=result)
+
+    def record_span(
+        self,
+        name: str,
+        *,
+        started_at: int,
+        finished_at: int,
+        type: str = SpanType.STEP,  # noqa: A002 - the reader's word for it
+        status: SpanStatus | str = SpanStatus.COMPLETE,
+        payload: Given = None,
+        result: Given = None,
+        error: BaseException | RecordedError | str | None = None,
+        attributes: Mapping[str, Any] | None = None,
+        parent: Span | Run | str | None = None,
+        id: str | None = None,  # noqa: A002 - the wire's word
+    ) -> str:
+        """Record a piece of work that is over, in one operation; returns its id. Times are nanoseconds
+        since 1970.
+        """
+        span = self.span(name, type=type, parent=parent, id=id)
+        record = self.record
+        try:
+            body, encoded_attributes = record.pair(payload, dict(attributes) if attributes else None)
+            encoded_result, _ = record.pair(result, None)
+            record.append(
+                encode_operation(
+                    SpanCreate(
+                        idempotency_key=operation_key(span.id, "c"),
+                        agent_instance_id=self.id,
+                        id=span.id,
+                        parent_span_id=span.parent_id,
+                        schema_name=type,
+                        name=name,
+                        status=SpanStatus(status),
+                        started_at=started_at,
+                        finished_at=finished_at,
+                        payload=body,
+                        result_payload=encoded_result,
+                        attributes=encoded_attributes,
+                        error=None if error is None else record.error(error),
+                    )
+                )
+            )
+        except Exception as failure:  # noqa: BLE001 - telemetry never raises into agent code
+            record.guard.took(failure, "a span")
+        return span.id
+
+    # --- between
+
+    def event(
+        self,
+        name: str,
+        payload: Given = None,
+        *,
+        level: EventLevel | str = EventLevel.INFO,
+        at: int | None = None,
+        id: str | None = None,  # noqa: A002 - the wire's word
+    ) -> None:
+        """Record a fact at an instant of this run, at once."""
+        self.record.event(name, payload, level=level, span_id=None, at=at, event_id=id)
+
+    def record_quality(self, name: str, payload: Given, *, at: int | None = None) -> None:
+        """Record a named judgement of the run; None takes it away. The latest stays, even after the end."""
+        record = self.record
+        try:
+            body, _ = record.pair(payload, None)
+            record.append(
+                encode_operation(
+                    QualityRecord(
+                        idempotency_key=new_id(),
+                        agent_instance_id=self.id,
+                        name=name,
+                        payload=body,
+                        timestamp=record.clock() if at is None else at,
+                    )
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            record.guard.took(error, "a quality record")
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Add attributes; they are sent with the run's end."""
+        self._later = {**(self._later or {}), **attributes}
+
+    def set_output(self, output: Given) -> None:
+        """Say what the run came to; merged, where it is a mapping, into what was said before."""
+        self.set_attributes({RUN_OUTPUT: merged((self._later or {}).get(RUN_OUTPUT), output)})
+
+    # --- end
+
+    def fail(
+        self, error: BaseException | RecordedError | str | None = None, *, at: int | None = None
+    ) -> None:
+        self._end(InstanceStatus.FAILED, error, at=at)
+
+    def cancel(self) -> None:
+        self._end(InstanceStatus.CANCELLED)
+
+    def finish(self, status: InstanceStatus | str | None = None, *, at: int | None = None) -> None:
+        """End the run: `complete` unless told otherwise. Its open spans are left open: they may end after
+        it.
+        """
+        self._end(InstanceStatus.COMPLETE if status is None else InstanceStatus(status), at=at)
+
+    def _end(
+        self,
+        status: InstanceStatus,
+        error: BaseException | RecordedError | str | None = None,
+        at: int | None = None,
+    ) -> None:
+        if self.ended:
+            return
+        self.start()
+        self.ended = True
+        # Only the process that announced a run ends it: not one that joined it, not a fork that left its
+        # `with`.
+        if not self._client.closed_run(self):
+            return
+        record = self.record
+        try:
+            _, attributes = record.pair(None, self._later)
+            record.append(
+                encode_operation(
+                    InstanceFinish(
+                        idempotency_key=operation_key(self.id, "f"),
+                        agent_instance_id=self.id,
+                        status=status,
+                        timestamp=record.clock() if at is None else at,
+                        error=None if error is None else record.error(error),
+                        attributes=attributes,
+                    )
+                )
+            )
+        except Exception as failure:  # noqa: BLE001 - telemetry never raises into agent code
+            record.guard.took(failure, "a run's end")
+
+    def open_spans(self) -> list[Span]:
+        """The spans that this process has started in this run and not ended, oldest first."""
+        return list(self.record.open_spans.values())
+
+    def forget_open_spans(self) -> None:
+        """To be called in a forked child: the spans that were open are the parent's to end."""
+        self.record.open_spans.clear()
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._end(InstanceStatus.COMPLETE)
+        else:
+            status = outcome(error)
+            self._end(InstanceStatus(status), None if status is SpanStatus.COMPLETE else error)
+        if peek() is self:
+            replace(self.outer)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)

@@ -1,0 +1,270 @@
+"""A span: one piece of work in a run, from its start to its first end."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Final, Self
+
+import msgspec
+from msgspec import UNSET, Raw, UnsetType
+
+from holdfast.tracing.context import Scope, enter_again, peek, replace
+from holdfast.tracing.encoding import Given
+from holdfast.tracing.failure import outcome
+from holdfast.tracing.record import RunRecord, encode_operation, merged, operation_key
+from holdfast.wire.attributes import CLOSED_EARLY
+from holdfast.wire.operations import NO_JSON, RecordedError, SpanCreate, SpanFinish
+from holdfast.wire.vocabulary import EventLevel, SpanStatus, SpanType
+
+if TYPE_CHECKING:
+    from holdfast.tracing.run import Run
+
+__all__ = ["Span"]
+
+_COMPLETE: Final = SpanStatus.COMPLETE
+_ACTIVE: Final = SpanStatus.ACTIVE
+
+
+class Span:
+    """Made by `run.span`, `holdfast.span` and their like; `with` and `async with` start it, make it current
+    and end it.
+
+    Without `with`: `start()`, then `complete()`, `fail()`, `cancel()` or `finish()`, from any thread or
+    task. The first end stays and later ones do nothing, nor do changes after it. No method waits or raises.
+    """
+
+    __slots__ = (
+        "_attributes",
+        "_chosen",
+        "_error",
+        "_later",
+        "_payload",
+        "_record",
+        "_result",
+        "_sent",
+        "_started_at",
+        "ended",
+        "id",
+        "name",
+        "outer",
+        "parent_id",
+        "run",
+        "type",
+    )
+
+    def __init__(
+        self,
+        run: Run,
+        record: RunRecord,
+        span_id: str,
+        name: str,
+        span_type: str = SpanType.STEP,
+        parent_id: str | None = None,
+        payload: Given = None,
+        attributes: Mapping[str, Any] | None = None,
+    ) -> None:
+        self.run = run
+        self.id = span_id
+        self.name = name
+        self.type = span_type
+        self.parent_id = parent_id
+        self.outer: Scope | None = None
+        self.ended = False
+        self._record = record
+        self._payload = payload
+        self._attributes = attributes
+        self._started_at = 0
+        self._sent: Raw = NO_JSON
+        self._result: Given = None
+        self._later: dict[str, Any] | None = None
+        self._chosen: SpanStatus | None = None
+        self._error: BaseException | RecordedError | str | None = None
+
+    def __repr__(self) -> str:
+        state = "ended" if self.ended else "active" if self._started_at else "not started"
+        return f"<Span {self.name!r} {self.type} {self.id} {state}>"
+
+    # --- start
+
+    def start(self, payload: Given = None, *, at: int | None = None) -> Self:
+        """Send the start, with `payload` merged into what was given. `at` is nanoseconds since 1970."""
+        if payload is not None:
+            self._payload = merged(self._payload, payload)
+        self._begin(_ACTIVE, at)
+        return self
+
+    def _begin(self, status: SpanStatus, at: int | None = None) -> None:
+        if self._started_at or self.ended:
+            return
+        record = self._record
+        try:
+            self._started_at = now = record.clock() if at is None else at
+            span_id = self.id
+            body, attributes = record.pair(self._payload, self._attributes)
+            self._sent = body
+            self._payload = self._attributes = None
+            record.open_spans[span_id] = self
+            record.append(
+                encode_operation(
+                    SpanCreate(
+                        idempotency_key=operation_key(span_id, "c"),
+                        agent_instance_id=record.run_id,
+                        id=span_id,
+                        parent_span_id=self.parent_id,
+                        schema_name=self.type,
+                        name=self.name,
+                        status=status,
+                        started_at=now,
+                        payload=body,
+                        attributes=attributes,
+                    )
+                )
+            )
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            record.guard.took(error, "a span's start")
+
+    def __enter__(self) -> Self:
+        if self._started_at:
+            enter_again(self)
+            return self
+        self._begin(_ACTIVE)
+        self.outer = peek()
+        replace(self)
+        return self
+
+    # --- between
+
+    def set_payload(self, data: Given) -> None:
+        """Merge `data` into the payload. After the start it is sent with the end and replaces what the
+        start said.
+        """
+        self._payload = merged(self._payload, data)
+
+    def set_result(self, data: Given) -> None:
+        """Merge a mapping into the result; anything else takes its place."""
+        self._result = data if self._result is None else merged(self._result, data)
+
+    def set_attribute(self, name: str, value: Given) -> None:
+        self.set_attributes({name: value})
+
+    def set_attributes(self, attributes: Mapping[str, Any]) -> None:
+        """Add attributes; a name that is there already gets the new value. After the start they go with the
+        end.
+        """
+        if self._started_at:
+            self._later = {**(self._later or {}), **attributes}
+        else:
+            self._attributes = {**(self._attributes or {}), **attributes}
+
+    def event(
+        self,
+        name: str,
+        payload: Given = None,
+        *,
+        level: EventLevel | str = EventLevel.INFO,
+        at: int | None = None,
+        id: str | None = None,  # noqa: A002 - the wire's word
+    ) -> None:
+        """Record a fact at an instant of this span, at once."""
+        self._record.event(name, payload, level=level, span_id=self.id, at=at, event_id=id)
+
+    # --- end
+
+    def complete(self, result: Given = None) -> None:
+        """End it as done, with `result` merged into what `set_result` gave."""
+        if result is not None:
+            self.set_result(result)
+        self._end(_COMPLETE)
+
+    def fail(self, error: BaseException | RecordedError | str | None = None, *, result: Given = None) -> None:
+        """End it as failed. An exception is recorded with its type, message and stack."""
+        if result is not None:
+            self.set_result(result)
+        self._end(SpanStatus.FAILED, error)
+
+    def cancel(self) -> None:
+        """End it as cancelled. One that was not started is sent as pending and cancelled at once."""
+        self._begin(SpanStatus.PENDING)
+        self._end(SpanStatus.CANCELLED)
+
+    def finish(
+        self, status: SpanStatus | str | None = None, *, result: Given = None, at: int | None = None
+    ) -> None:
+        """End it: `complete` unless told otherwise. One that was not started is started first."""
+        if result is not None:
+            self.set_result(result)
+        self._end(_COMPLETE if status is None else SpanStatus(status), at=at)
+
+    def _end(
+        self,
+        status: SpanStatus,
+        error: BaseException | RecordedError | str | None = None,
+        at: int | None = None,
+    ) -> None:
+        if self.ended:
+            return
+        self._begin(_ACTIVE)
+        record = self._record
+        span_id = self.id
+        # Of several threads that end it, only one takes it out. After a fork the child's table is empty, so
+        # a child that leaves its parent's `with` blocks does not end the parent's spans.
+        if record.open_spans.pop(span_id, None) is None:
+            self.ended = True
+            return
+        self.ended = True
+        try:
+            now = record.clock() if at is None else at
+            if self._result is None and self._later is None:
+                result = attributes = NO_JSON
+            else:
+                result, attributes = record.pair(self._result, self._later, "result")
+            record.append(
+                encode_operation(
+                    SpanFinish(
+                        idempotency_key=operation_key(span_id, "f"),
+                        agent_span_id=span_id,
+                        agent_instance_id=record.run_id,
+                        status=status,
+                        timestamp=now if now >= self._started_at or at is not None else self._started_at,
+                        payload=UNSET if self._payload is None else self._changed_payload(),
+                        result_payload=result,
+                        attributes=attributes,
+                        error=None if error is None else record.error(error),
+                    )
+                )
+            )
+        except Exception as failure:  # noqa: BLE001 - telemetry never raises into agent code
+            record.guard.took(failure, "a span's end")
+        self._payload = self._result = self._later = None
+
+    def _changed_payload(self) -> Raw | UnsetType:
+        new, _ = self._record.pair(self._payload, None)
+        if self._sent is NO_JSON:
+            return new
+        old = msgspec.json.decode(self._sent)
+        return Raw(msgspec.json.encode(merged(old, msgspec.json.decode(new))))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if error is None:
+            self._end(_COMPLETE)
+        else:
+            self.end_by(error)
+        if peek() is self:
+            replace(self.outer)
+
+    def end_by(self, error: BaseException) -> None:
+        status = outcome(error)
+        if isinstance(error, GeneratorExit):
+            self.set_attribute(CLOSED_EARLY, True)
+        self._end(status, None if status is _COMPLETE else error)
+
+    async def __aenter__(self) -> Self:
+        return self.__enter__()
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.__exit__(kind, error, trace)
