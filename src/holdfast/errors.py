@@ -324,6 +324,15 @@ class CommandError(HoldfastError):
         self.exit_code = exit_code
 
 
+class ServerStartError(HoldfastError):
+    """The server cannot listen on `address` or did not come up; the cause is attached where there is one."""
+
+    def __init__(self, address: str, problem: str) -> None:
+        super().__init__(f"{address}: {problem}")
+        self.address = address
+        self.problem = problem
+
+
 class StoreUnavailableError(StoreError):
     """The database cannot take this now (disk full, locked, gone): the same may succeed later."""
 
