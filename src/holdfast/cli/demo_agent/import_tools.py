@@ -17,10 +17,12 @@ from holdfast.cli.demo_agent.metadata_tools import OfPackage, requirement_name
 
 __all__ = [
     "ImportTime",
+    "Modules",
     "OptionalModule",
     "OptionalModules",
     "TimeImport",
     "find_optional_modules",
+    "list_modules",
     "time_import",
 ]
 
@@ -50,6 +52,12 @@ class ImportTime(Struct, frozen=True, kw_only=True):
     loaded: int
 
 
+class Modules(Struct, frozen=True, kw_only=True):
+    """Top-level names, public ones first."""
+
+    modules: list[str]
+
+
 class OptionalModule(Struct, frozen=True, kw_only=True):
     module: str
     needs: str
@@ -72,12 +80,18 @@ def time_import(given: TimeImport) -> ImportTime:
             command, capture_output=True, text=True, timeout=given.limit_ms / 1000, check=False
         )
     except subprocess.TimeoutExpired:
-        raise TimeoutError(f"importing {given.module} took longer than {given.limit_ms} ms") from None
+        raise TimeoutError(f"{given.module} was not imported within {given.limit_ms} ms") from None
     if done.returncode != 0:
         last = (done.stderr.strip() or f"exit code {done.returncode}").splitlines()[-1]
         raise ImportError(last[:300], name=given.module)
     # A module may print while it is imported; what was measured is the last line.
     return msgspec.json.decode(done.stdout.strip().splitlines()[-1], type=ImportTime)
+
+
+def list_modules(given: OfPackage) -> Modules:
+    found = distribution(given.package).name
+    names = [module for module, packages in packages_distributions().items() if found in packages]
+    return Modules(modules=sorted(names, key=lambda name: (name.startswith("_"), name)))
 
 
 def find_optional_modules(given: OfPackage) -> OptionalModules:

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from holdfast.cli.demo_agent.import_tools import OptionalModules
+from holdfast.cli.demo_agent.import_tools import Modules, OptionalModules
 from holdfast.cli.demo_agent.metadata_tools import Inventory, Metadata, Package, requirement_name
 from holdfast.cli.demo_agent.planning import Decision, Outcome, ToolCall, Turn, Usage
 from holdfast.wire.vocabulary import CostSource
@@ -20,7 +20,6 @@ _WITH_EXTRAS: Final = 3
 _PATIENCE_MS: Final = 200
 """What one dependency may add to the start of a command. A slower one is measured again without hurry."""
 _HURRY_OVER_MS: Final = 20_000
-_MODULE_OF: Final = {"jinja2": "jinja2", "python-liquid": "liquid", "genai-prices": "genai_prices"}
 
 
 class RulePlanner:
@@ -53,7 +52,7 @@ class RulePlanner:
 
 _Wanted = list[tuple[str, dict[str, object]]]
 _Step = tuple[str, _Wanted]
-_DONE: Final[_Step] = ("Nothing is left to look at. The report can be written.", [])
+_DONE: Final[_Step] = ("Nothing is left to look at.", [])
 
 
 def _outcomes(history: Sequence[Turn], name: str) -> Iterator[Outcome]:
@@ -89,11 +88,6 @@ def _chosen(history: Sequence[Turn]) -> list[Package]:
     return sorted(ours or installed, key=lambda package: (-package.bytes, package.name))[:_PACKAGES]
 
 
-def _module(package: Package) -> str:
-    name = requirement_name(package.name)
-    return _MODULE_OF.get(name, name.replace("-", "_"))
-
-
 def _inspect(package: Package, history: Sequence[Turn]) -> _Step | None:
     if _asked(history, "find_licence", package.name):
         return None
@@ -104,8 +98,13 @@ def _inspect(package: Package, history: Sequence[Turn]) -> _Step | None:
     return thought, [
         ("find_licence", {"package": package.name}),
         ("verify_files", {"package": package.name, "limit": 4_000}),
-        ("time_import", {"module": _module(package), "limit_ms": _PATIENCE_MS}),
+        ("time_import", {"module": _guess(package.name), "limit_ms": _PATIENCE_MS}),
     ]
+
+
+def _guess(package: str) -> str:
+    """Most modules have the name of their package; `list_modules` helps where that turns out wrong."""
+    return requirement_name(package).replace("-", "_")
 
 
 def _follow_up(history: Sequence[Turn]) -> _Step | None:
@@ -113,6 +112,13 @@ def _follow_up(history: Sequence[Turn]) -> _Step | None:
     if not history:
         return None
     for outcome in history[-1].outcomes:
+        if isinstance(outcome.error, LookupError) and outcome.call.name == "time_import":
+            package = history[-1].outcomes[0].call.arguments["package"]
+            thought = f"{outcome.error}. Under which name is {package} imported?"
+            return thought, [("list_modules", {"package": package})]
+        if isinstance(outcome.result, Modules) and outcome.result.modules:
+            module = outcome.result.modules[0]
+            return f"It is {module}.", [("time_import", {"module": module, "limit_ms": _PATIENCE_MS})]
         if isinstance(outcome.error, TimeoutError) and outcome.call.arguments.get("limit_ms") == _PATIENCE_MS:
             module = outcome.call.arguments["module"]
             thought = f"{module} did not make it in {_PATIENCE_MS} ms. How long does it really take?"

@@ -60,6 +60,12 @@ _ALL: Final = (
         run=file_tools.measure_size,
     ),
     Tool(
+        name="list_modules",
+        description="List the modules that a package brings, by the names they are imported under.",
+        arguments=metadata_tools.OfPackage,
+        run=import_tools.list_modules,
+    ),
+    Tool(
         name="find_optional_modules",
         description="Find modules of a package that need something only a missing extra would install.",
         arguments=metadata_tools.OfPackage,

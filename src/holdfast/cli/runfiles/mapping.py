@@ -13,10 +13,9 @@ from holdfast.wire import attributes as named
 from holdfast.wire.operations import RecordedError
 from holdfast.wire.vocabulary import CostSource, InstanceStatus, SpanStatus, SpanType
 
-__all__ = ["RunPlan", "SpanPlan", "plan_run", "run_id"]
+__all__ = ["EventPlan", "RunPlan", "SpanPlan", "plan_run", "run_id"]
 
 _NAMESPACE: Final = UUID("3f6f0ed4-6a44-5d0e-9c0b-0f1e8b6d7a55")
-SYNTHETIC: Final = "holdfast.time.synthetic"
 _EXTRA: Final = "import."
 _NOT_AN_END: Final = frozenset({"max_steps", "too_many_errors", "infrastructure_error", "agent_error"})
 _LABELS: Final = ("mistake_agent", "mistake_step", "mistake_reason")
@@ -37,21 +36,29 @@ class SpanPlan(Struct, frozen=True, kw_only=True):
     error: RecordedError | None
 
 
+class EventPlan(Struct, frozen=True, kw_only=True):
+    id: str
+    name: str
+    payload: Json
+    at: int
+
+
 class RunPlan(Struct, frozen=True, kw_only=True):
-    """`qualities` are the judgements by name; `mistake` is a human's label with the span it points at."""
+    """`qualities` are the judgements of the run by name."""
 
     id: str
     external_identifier: str
     agent: str
     version: str | None
     name: str
+    input: Json
     status: InstanceStatus
     times: Times
     attributes: Json
     error: RecordedError | None
     spans: list[SpanPlan]
     qualities: dict[str, Json]
-    mistake: tuple[str | None, Json] | None
+    events: list[EventPlan]
 
 
 def run_id(source_id: str) -> str:
@@ -71,19 +78,21 @@ def plan_run(line: Line, fallback_ns: int, agent: str | None = None) -> RunPlan:
     error = _run_error(run)
     label: Json = {name: run.outcome[name] for name in _LABELS if name in run.outcome}
     judged = {name: value for name, value in run.outcome.items() if name not in _LABELS}
+    qualities = {"outcome": judged, "mistake": label}
     return RunPlan(
         id=run_id(run.run_id),
         external_identifier=run.run_id,
         agent=agent or run.agent or "imported",
         version=run.model,
         name=_title(run),
+        input={"task": run.task, "system": run.system},
         status=InstanceStatus.COMPLETE if error is None else InstanceStatus.FAILED,
         times=whole,
         attributes=_run_attributes(line, whole.synthetic),
         error=error,
         spans=spans,
-        qualities={"outcome": judged} if judged else {},
-        mistake=(_mistaken_span(line, spans, label), label) if label else None,
+        qualities={name: judgement for name, judgement in qualities.items() if judgement},
+        events=_mistake_events(line, spans, label, whole) if label else [],
     )
 
 
@@ -136,7 +145,7 @@ def _span_attributes(run: RunRecord, turn: TurnRecord, extra: Json, when: Times)
         "gen_ai.response.id": turn.response_id,
         "http.response.status_code": turn.http_status,
         "process.exit.code": turn.exit_code,
-        SYNTHETIC: when.synthetic,
+        named.TIME_SYNTHETIC: when.synthetic,
         **{_EXTRA + key: value for key, value in extra.items()},
     }
     return {key: value for key, value in found.items() if value is not None}
@@ -147,10 +156,8 @@ def _run_attributes(line: Line, synthetic: Synthetic | None) -> Json:
     found: Json = {
         named.REQUEST_MODEL: run.model,
         named.PROVIDER: run.provider,
-        _EXTRA + "task": run.task,
         _EXTRA + "task_id": run.task_id,
-        _EXTRA + "system": run.system,
-        SYNTHETIC: synthetic,
+        named.TIME_SYNTHETIC: synthetic,
         **{_EXTRA + key: value for key, value in line.extra.items()},
     }
     return {key: value for key, value in found.items() if value is not None}
@@ -169,12 +176,20 @@ def _run_error(run: RunRecord) -> RecordedError | None:
     return None
 
 
-def _mistaken_span(line: Line, spans: list[SpanPlan], label: Json) -> str | None:
-    """Steps count the log's messages, of which not every one became a turn: `step` of a turn says which."""
+def _mistake_events(line: Line, spans: list[SpanPlan], label: Json, whole: Times) -> list[EventPlan]:
+    """A human's word on where the run went wrong, at the end of that step.
+
+    Steps count the log's messages, not every one of which became a turn: a turn's `step` says which it was.
+    """
+    wanted = str(label.get("mistake_step"))
+    at = whole.finished
     for span, extra in zip(spans, line.turn_extras, strict=True):
-        if "step" in extra and str(extra["step"]) == str(label.get("mistake_step")):
-            return span.id
-    return None
+        if str(extra.get("step")) == wanted:
+            at = span.times.finished
+            label = {**label, "span_id": span.id}
+            break
+    event_id = str(uuid5(_NAMESPACE, f"{line.run.run_id}/mistake"))
+    return [EventPlan(id=event_id, name="human.label.mistake", payload=label, at=at)]
 
 
 def _title(run: RunRecord) -> str:

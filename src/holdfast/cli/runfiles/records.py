@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Final, Literal, cast
+from types import TracebackType
+from typing import IO, Final, Literal, Self, cast
 
 import msgspec
 from msgspec import Struct
 
 from holdfast.errors import InvalidInputError
 
-__all__ = ["Line", "RunRecord", "TurnRecord", "open_lines", "parse_run"]
+__all__ = ["Line", "RunFile", "RunRecord", "TurnRecord", "parse_run"]
 
 
 class TurnRecord(Struct, frozen=True, kw_only=True):
@@ -71,9 +74,41 @@ class Line(Struct, frozen=True, kw_only=True):
     turn_extras: list[dict[str, object]]
 
 
-def open_lines(path: Path) -> IO[bytes]:
-    """The lines as bytes. The caller closes. Raises `OSError`; a broken gzip file raises while it is read."""
-    return cast("IO[bytes]", gzip.open(path, "rb")) if path.suffix == ".gz" else path.open("rb")
+class RunFile:
+    """The lines of a run file, one at a time. Use it in a `with` block; iterate once.
+
+    Raises `OSError` for a file that cannot be opened or a gzip file that is broken.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._stored = path.open("rb")
+        self._lines = (
+            cast("IO[bytes]", gzip.GzipFile(fileobj=self._stored)) if path.suffix == ".gz" else self._stored
+        )
+
+    @property
+    def position(self) -> int:
+        """Bytes of the file as stored (compressed) that were read so far."""
+        return self._stored.tell()
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The lines that are not blank."""
+        try:
+            for line in self._lines:
+                if not line.isspace():
+                    yield line
+        except (EOFError, zlib.error) as error:
+            raise OSError(f"{self.path} is cut off or damaged: {error}") from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        self._stored.close()
 
 
 def parse_run(line: bytes) -> Line:

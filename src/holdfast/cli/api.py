@@ -1,0 +1,126 @@
+"""The command line's own requests to a server: plain HTTP, errors in one line with what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlencode
+
+import msgspec
+import urllib3
+from msgspec import Struct
+
+from holdfast._settings import read_setting
+from holdfast._version import __version__
+from holdfast.errors import CommandError
+from holdfast.tracing.destination import local_token
+
+__all__ = ["Json", "Ping", "Server"]
+
+_TIMEOUT: Final = urllib3.Timeout(connect=5, read=60)
+_PAGE: Final = 100
+_MESSAGE_LENGTH: Final = 200
+
+Json = dict[str, Any]
+"""An answer of the API, whose shape the caller knows."""
+
+
+class Ping(Struct, frozen=True, kw_only=True):
+    """`date` is the answer's HTTP date, for comparing clocks."""
+
+    server: str
+    version: str
+    date: str | None
+
+
+class Server:
+    """A server at `url`. The token is the given one, else the setting, else this machine's own server's."""
+
+    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+        self.url: str = read_setting("url", url).rstrip("/")
+        self.token: str | None = read_setting("token", token) or local_token(self.url)
+        bundle = read_setting("ca_bundle")
+        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT, ca_certs=bundle)
+
+    def ping(self) -> Ping:
+        """Needs no token. Raises `CommandError` where nothing, or something else than Holdfast, answers."""
+        answer = self._send("GET", f"{self.url}/api/v1/ping", None)
+        read = _read(self.url, answer.status, answer.data)
+        details = read.get("details")
+        about: Json = details if isinstance(details, dict) else {}
+        return Ping(
+            server=str(about.get("server", "")),
+            version=str(about.get("version", "")),
+            date=answer.headers.get("Date"),
+        )
+
+    def check_token(self) -> None:
+        """Raises `CommandError` where the token is not accepted. One that may only write is accepted too."""
+        self.post("/control", {"agent_instance_ids": []})
+
+    def get(self, path: str, **query: object) -> Json:
+        return self.request("GET", path, query=query)
+
+    def post(self, path: str, body: object) -> Json:
+        return self.request("POST", path, body=body)
+
+    def request(
+        self, method: str, path: str, *, query: Mapping[str, object] | None = None, body: object = None
+    ) -> Json:
+        """The answer's JSON object. Raises `CommandError` for any that is not a success."""
+        given = {name: str(value) for name, value in (query or {}).items() if value is not None}
+        url = f"{self.url}/api/v1{path}" + (f"?{urlencode(given)}" if given else "")
+        answer = self._send(method, url, None if body is None else msgspec.json.encode(body))
+        return _read(self.url, answer.status, answer.data)
+
+    def _send(self, method: str, url: str, body: bytes | None) -> urllib3.BaseHTTPResponse:
+        headers = {"User-Agent": f"holdfast-python/{__version__}", "Content-Type": "application/json"}
+        if self.token:
+            headers["Authorization"] = f"Bearer {self.token}"
+        try:
+            return self._pool.request(method, url, headers=headers, body=body)
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            raise CommandError(
+                f"no server answers at {self.url} ({_reason(error)})",
+                fix="start one with `holdfast serve`, or set HOLDFAST_URL to where it is",
+            ) from error
+
+    def pages(self, path: str, **query: object) -> Iterator[Json]:
+        """Every row of a list, page by page."""
+        offset: int | None = 0
+        while offset is not None:
+            paging = {"pagination[offset]": offset, "pagination[page_size]": _PAGE}
+            answer = self.request("GET", path, query={**query, **paging})
+            yield from answer["summaries"]
+            offset = (answer.get("pagination") or {}).get("next_page_offset")
+
+
+def _read(url: str, status: int, content: bytes) -> Json:
+    try:
+        answer = msgspec.json.decode(content, type=Json)
+    except msgspec.DecodeError:
+        raise CommandError(
+            f"what answers at {url} is not a Holdfast server (HTTP {status}, no JSON)",
+            fix="check HOLDFAST_URL; a proxy or a login page may be in between",
+        ) from None
+    if status < 400:
+        return answer
+    message = str(answer.get("message") or answer.get("code") or "no reason given")[:_MESSAGE_LENGTH]
+    if status in (401, 403):
+        fix = "set HOLDFAST_TOKEN to a valid token; `holdfast token create` on the server's machine makes one"
+        raise CommandError(f"{url} refuses the token: {message}", fix=fix)
+    raise CommandError(f"{url} answered {status}: {message}")
+
+
+def _reason(error: Exception) -> str:
+    reason = getattr(error, "reason", None) or error  # urllib3 wraps the cause of some errors, not of others
+    text = str(reason)
+    for known in (
+        "Connection refused",
+        "Name or service not known",
+        "timed out",
+        "certificate verify failed",
+    ):
+        if known in text:
+            return known.lower()
+    return text[:_MESSAGE_LENGTH]

@@ -1,0 +1,173 @@
+"""What `doctor` looks at: each check is a function that gives rows, and never raises."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Final
+
+from msgspec import Struct
+
+from holdfast._settings import SETTINGS, config_file, data_dir, read_setting, setting_source, state_dir
+from holdfast._version import __version__
+from holdfast.cli.api import Server
+from holdfast.cli.output import amount, human_bytes
+from holdfast.errors import CommandError, SettingError
+from holdfast.tracing.delivery_tools import spool_status
+
+__all__ = ["Check", "CheckState", "check_all"]
+
+_LEAST_FREE: Final = 512 << 20
+_MOST_SKEW: Final = 5.0
+
+
+class CheckState(StrEnum):
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "fail"
+
+
+class Check(Struct, frozen=True, kw_only=True):
+    """`fix` says what to do about it, where something is to be done."""
+
+    name: str
+    state: CheckState
+    found: str
+    fix: str = ""
+
+
+def check_all() -> Iterator[Check]:
+    settings = _settings()
+    yield settings
+    if settings.state is CheckState.FAIL:
+        return  # nothing else can be told from settings that cannot be read
+    yield from _spool()
+    data = read_setting("data")
+    yield _directory("data", Path(data) if data else data_dir(), "HOLDFAST_DATA")
+    yield from _server()
+
+
+def _settings() -> Check:
+    changed: list[str] = []
+    try:
+        for name in SETTINGS:
+            read_setting(name)
+            source = setting_source(name)
+            if source != "default":
+                changed.append(f"{name} ({'file' if source == str(config_file()) else source})")
+    except SettingError as error:
+        return Check(
+            name="settings", state=CheckState.FAIL, found=f"{error.field}: {error.problem}", fix=error.fix
+        )
+    return Check(name="settings", state=CheckState.OK, found=", ".join(changed) or "all defaults")
+
+
+def _spool() -> Iterator[Check]:
+    given = read_setting("spool")
+    root = Path(given) if given else state_dir() / "spool"
+    yield _directory("spool", root, "HOLDFAST_SPOOL")
+    found = spool_status(root)
+    pending = sum(each.pending_bytes for each in found)
+    rejected = sum(each.rejected for each in found)
+    lost = sum(sum(each.lost.values()) for each in found)
+    yield Check(
+        name="pending",
+        state=CheckState.OK,
+        found=f"{human_bytes(pending)} in {amount(len(found), 'process directory').replace('ys', 'ies')}"
+        if pending
+        else "nothing waits",
+    )
+    yield Check(
+        name="rejected",
+        state=CheckState.WARN if rejected else CheckState.OK,
+        found=amount(rejected, "operation"),
+        fix="`holdfast spool status` names the files with the reasons" if rejected else "",
+    )
+    yield Check(
+        name="lost",
+        state=CheckState.WARN if lost else CheckState.OK,
+        found=amount(lost, "operation"),
+        fix="raise HOLDFAST_SPOOL_MAX, or make room on the disk" if lost else "",
+    )
+
+
+def _directory(name: str, path: Path, variable: str) -> Check:
+    """Whether a file can be made there, or in the nearest directory above that exists, and how much fits."""
+    place = path
+    while not place.exists() and place != place.parent:
+        place = place.parent
+    try:
+        with tempfile.TemporaryFile(dir=place):
+            free = shutil.disk_usage(place).free
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        return Check(
+            name=name,
+            state=CheckState.FAIL,
+            found=f"{path} cannot be written ({reason.lower()})",
+            fix=f"give this user the right to write there, or set {variable}",
+        )
+    scarce = free < _LEAST_FREE
+    return Check(
+        name=name,
+        state=CheckState.WARN if scarce else CheckState.OK,
+        found=f"{path}, {human_bytes(free)} free",
+        fix="make room on the disk" if scarce else "",
+    )
+
+
+def _server() -> Iterator[Check]:
+    server = Server()
+    began = time.time()
+    try:
+        answer = server.ping()
+    except CommandError as error:
+        yield Check(name="server", state=CheckState.FAIL, found=str(error), fix=error.fix)
+        return
+    took = time.time() - began
+    yield Check(name="server", state=CheckState.OK, found=f"{server.url} answers in {took * 1000:.0f} ms")
+    yield _version(answer.version)
+    if answer.date:
+        yield _clock(answer.date, began + took / 2)
+    yield _token(server)
+
+
+def _version(version: str) -> Check:
+    if version == __version__:
+        return Check(name="version", state=CheckState.OK, found=f"both are {version}")
+    return Check(
+        name="version",
+        state=CheckState.WARN,
+        found=f"server {version or 'unknown'}, this installation {__version__}",
+        fix="upgrade the older one: pip install --upgrade 'holdfast[server]'",
+    )
+
+
+def _clock(date: str, now: float) -> Check:
+    skew = parsedate_to_datetime(date).timestamp() + 0.5 - now  # the header has whole seconds, cut off
+    late = abs(skew) > _MOST_SKEW
+    return Check(
+        name="clock",
+        state=CheckState.WARN if late else CheckState.OK,
+        found=f"{abs(skew):.0f} s {'ahead of' if skew < 0 else 'behind'} the server's"
+        if late
+        else "as the server's",
+        fix="set this machine's time (NTP): spans will show wrong times" if late else "",
+    )
+
+
+def _token(server: Server) -> Check:
+    source = (
+        "HOLDFAST_TOKEN" if read_setting("token") else "the local server's own" if server.token else "none"
+    )
+    try:
+        server.check_token()
+    except CommandError as error:
+        return Check(name="token", state=CheckState.FAIL, found=f"{source}: {error}", fix=error.fix)
+    return Check(name="token", state=CheckState.OK, found=f"{source}, accepted")

@@ -1,0 +1,23 @@
+"""`holdfast login-link`: a fresh one-time address that logs a browser in."""
+
+from __future__ import annotations
+
+from holdfast.cli.local import ACCOUNT, DataOption, local_auth, running_server
+from holdfast.cli.output import JsonFlag, console, print_json, remarks
+from holdfast.errors import CommandError
+
+__all__ = ["login_link"]
+
+
+def login_link(data: DataOption = None, json: JsonFlag = False) -> None:
+    """Print an address that logs one browser in, once, within 15 minutes."""
+    server = running_server()
+    if server is None:
+        raise CommandError("no server runs on this machine", fix="start one with `holdfast serve`")
+    with local_auth(data) as auth:
+        link = f"{server.url}/login?code={auth.login_code(ACCOUNT)}"
+    if json:
+        print_json({"url": link})
+    else:
+        console.print(link, markup=False)
+        remarks.print("[dim]Works once, for 15 minutes.[/]")
