@@ -6,8 +6,6 @@ from typing import Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from holdfast.wire.operations import NO_JSON
-
 __all__ = ["EMPTY_OBJECT", "UNKNOWN_ID", "EventDetails", "InstanceDetails", "SpanCounts", "SpanDetails"]
 
 UNKNOWN_ID = "unknown"
@@ -46,13 +44,13 @@ class InstanceDetails(Struct, frozen=True, kw_only=True):
     termination_reason: str | None
     external_identifier: str | None
     span_counts: SpanCounts
-    quality_payloads: dict[str, Raw] = {}
-    quality_summaries: dict[str, str] = {}
+    quality_payloads: dict[str, Raw]
+    quality_summaries: dict[str, str]
     name: str | None = None
     parent: str | None = None
     registered: bool = True
     error_type: str | None = None
-    attributes: Raw = EMPTY_OBJECT
+    attributes: Raw
     input_tokens: int = 0
     output_tokens: int = 0
     cost_usd: float | None = None
@@ -99,5 +97,5 @@ class EventDetails(Struct, frozen=True, kw_only=True):
     level: str
     timestamp: str
     inserted_at: str
-    payload: Raw = NO_JSON
+    payload: Raw
     type: Literal["agent_event"] = "agent_event"

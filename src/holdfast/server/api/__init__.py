@@ -1,1 +1,19 @@
 """The HTTP API: a route parses, calls one service, encodes."""
+
+from __future__ import annotations
+
+from litestar import Router
+
+from holdfast.server.api.login import LOGIN_ROUTES
+from holdfast.server.api.recording import RECORDING_ROUTES
+from holdfast.server.api.system import SYSTEM_ROUTES
+
+__all__ = ["api_routes"]
+
+
+def api_routes() -> list[Router]:
+    """Everything under `/api/v1`, and the login."""
+    return [
+        Router("/api/v1", route_handlers=[*SYSTEM_ROUTES, *RECORDING_ROUTES]),
+        Router("/", route_handlers=LOGIN_ROUTES),
+    ]

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from itertools import count
 
 from msgspec import Struct
 
+from holdfast.server.services.reading import usable_id
 from holdfast.server.services.totals import RunSums, add_span, rollup_deltas, run_sums
 from holdfast.server.stores.base import WriteTransaction
 from holdfast.server.stores.rows import BodyRow, CheckRow, EventRow, InstanceRow, QualityRow, SpanRow
@@ -26,7 +28,13 @@ class SpanWork(Struct):
     known: bool
     whole: bool
     counted: bool
-    """Its totals are in the run's; they are taken out when it is first changed."""
+    """It is in the run's totals; it is taken out of them before it is changed."""
+    dirty: bool
+    """It is to be written."""
+
+
+def _stored(row: SpanRow) -> SpanWork:
+    return SpanWork(row, BodyRow(row.body_key), known=True, whole=False, counted=True, dirty=False)
 
 
 class WorkingSet:
@@ -40,10 +48,14 @@ class WorkingSet:
         self._sums: dict[int, RunSums | None] = {}
         self._touched: set[int] = set()
         self.spans: dict[tuple[int, str], SpanWork] = {}
+        self._uncounted: list[SpanWork] = []
+        self._dirty: list[SpanWork] = []
         self.events: dict[tuple[int, str], EventRow] = {}
-        self.quality: dict[tuple[int, str], QualityRow] = {}
-        self._quality_touched: set[tuple[int, str]] = set()
+        self._quality: dict[int, dict[str, QualityRow]] = {}
+        self._quality_changed: set[tuple[int, str]] = set()
         self.checks: dict[tuple[int, str], CheckRow] = {}
+        self.check_all: set[int] = set()
+        self._tickets = count(now)
         self.responses: dict[tuple[str, str, str], bytes] = {}
 
     # --- reading --------------------------------------------------------------------------------
@@ -61,7 +73,7 @@ class WorkingSet:
                 key = found.key
                 keys += [(key, span_id) for span_id in span_ids if (key, span_id) not in self.spans]
         for at, row in self.transaction.spans(keys).items():
-            self.spans[at] = SpanWork(row, BodyRow(row.body_key), True, False, True)
+            self.spans[at] = _stored(row)
 
     def _enter(self, run: InstanceRow, *, known: bool) -> None:
         self._runs_by_key[run.key] = run
@@ -69,7 +81,7 @@ class WorkingSet:
 
     def run_of_span(self, account_id: str, span_id: str) -> InstanceRow | None:
         """The run of the account's span with that id, with the span loaded."""
-        for (key, known_id), _work in self.spans.items():
+        for key, known_id in self.spans:
             run = self._runs_by_key[key]
             if known_id == span_id and run.account_id == account_id:
                 return run
@@ -89,8 +101,16 @@ class WorkingSet:
     def run(self, account_id: str, run_id: str) -> InstanceRow | None:
         return self.runs.get((account_id, run_id))
 
+    def ticket(self) -> int:
+        """A number above every ticket given before."""
+        return next(self._tickets)
+
     def new_run(self, account_id: str, run_id: str) -> InstanceRow:
-        """A row for a run that was not known: pending, its agent unknown."""
+        """A row for a run that was not known: pending, its agent unknown.
+
+        Raises `ApiError` 422 for what cannot be an id.
+        """
+        usable_id(run_id, "agent_instance_id")
         row = InstanceRow(
             key=0,
             account_id=account_id,
@@ -118,8 +138,10 @@ class WorkingSet:
         row.body_key = run.key << BODY_KEY_BITS | run.spans_total
         self._touched.add(run.key)
         run.updated_at = max(run.updated_at, self.now)
-        work = SpanWork(row, BodyRow(row.body_key), False, True, False)
+        work = SpanWork(row, BodyRow(row.body_key), known=False, whole=True, counted=False, dirty=True)
         self.spans[run.key, row.id] = work
+        self._uncounted.append(work)
+        self._dirty.append(work)
         return work
 
     def change_span(self, run: InstanceRow, work: SpanWork) -> None:
@@ -127,6 +149,10 @@ class WorkingSet:
         if work.counted:
             add_span(run, work.row, -1)
             work.counted = False
+            self._uncounted.append(work)
+        if not work.dirty:
+            work.dirty = True
+            self._dirty.append(work)
         work.row.updated_at = self.now
         self.touch(run)
 
@@ -149,35 +175,44 @@ class WorkingSet:
         """Every pending and active span of the run, those of this transaction among them."""
         for row in self.transaction.open_spans(run.key):
             if (run.key, row.id) not in self.spans:
-                self.spans[run.key, row.id] = SpanWork(row, BodyRow(row.body_key), True, False, True)
+                self.spans[run.key, row.id] = _stored(row)
         return [
             work
             for (key, _), work in self.spans.items()
             if key == run.key and work.row.status in ("pending", "active")
         ]
 
-    def quality_of(self, run: InstanceRow, name: str) -> QualityRow | None:
-        at = (run.key, name)
-        if at not in self.quality:
-            self.quality.update(self.transaction.quality([at]))
-        return self.quality.get(at)
+    def quality_of(self, run: InstanceRow) -> dict[str, QualityRow]:
+        """The quality records of the run by name, those of this transaction among them."""
+        records = self._quality.get(run.key)
+        if records is None:
+            records = self._quality[run.key] = {row.name: row for row in self.transaction.quality(run.key)}
+        return records
 
     def set_quality(self, run: InstanceRow, row: QualityRow) -> None:
-        self.quality[run.key, row.name] = row
-        self._quality_touched.add((run.key, row.name))
+        self.quality_of(run)[row.name] = row
+        self._quality_changed.add((run.key, row.name))
         self.touch(run)
+
+    def settle_totals(self) -> None:
+        """Bring the runs' totals up to what was applied so far; more may follow."""
+        for work in self._uncounted:
+            add_span(self._runs_by_key[work.row.instance_key], work.row, 1)
+            work.counted = True
+        self._uncounted.clear()
 
     # --- writing --------------------------------------------------------------------------------
 
     def write(self) -> None:
         """Write every row that changed, and the totals that follow from it."""
-        new: list[SpanWork] = []
-        changed: list[SpanWork] = []
-        for (key, _), work in self.spans.items():
-            if not work.counted:
-                add_span(self._runs_by_key[key], work.row, 1)
-                work.counted = True
-                (changed if work.known else new).append(work)
+        self.settle_totals()
+        new = [work for work in self._dirty if not work.known]
+        changed = [work for work in self._dirty if work.known]
+        for work in self._dirty:
+            key = work.row.instance_key
+            if self._runs_by_key[key].schema_version_id is not None:
+                subject = f"span/{work.row.id}"
+                self.checks[key, subject] = CheckRow(key, subject, self.ticket())
         transaction = self.transaction
         transaction.add_spans([work.row for work in new], [work.body for work in new])
         transaction.update_spans([work.row for work in changed])
@@ -185,9 +220,11 @@ class WorkingSet:
         for key, _ in transaction.add_events(list(self.events.values())):
             self._runs_by_key[key].events += 1
             self.touch(self._runs_by_key[key])
-        transaction.set_quality([self.quality[at] for at in self._quality_touched])
+        transaction.set_quality([self._quality[key][name] for key, name in self._quality_changed])
         self._write_runs()
         transaction.queue_checks(self.checks.values())
+        for key in self.check_all:
+            transaction.queue_all_checks(key, self.ticket())
         for (account_id, action, idempotency_key), response in self.responses.items():
             transaction.store_response(account_id, action, idempotency_key, response, self.now)
 

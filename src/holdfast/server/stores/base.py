@@ -81,8 +81,8 @@ class WriteTransaction(Protocol):
         """Insert the events that do not exist yet; the (instance key, event id) of those inserted."""
         ...
 
-    def quality(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], QualityRow]:
-        """The quality records that exist, by (instance key, name)."""
+    def quality(self, instance_key: int) -> list[QualityRow]:
+        """The quality records of a run, those taken away among them."""
         ...
 
     def set_quality(self, rows: Sequence[QualityRow]) -> None:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Engine, create_engine, event, text
-from sqlalchemy.exc import DatabaseError
+from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
-from holdfast.errors import StoreError
+from holdfast.errors import StoreError, StoreUnavailableError
 from holdfast.server.stores.migrate import upgrade
 from holdfast.server.stores.sqlite_write import SqliteTransaction
 
@@ -65,9 +65,12 @@ class SqliteStore:
 
     @contextmanager
     def write(self) -> Generator[SqliteTransaction]:
-        with self._lock, self._connection.begin():
-            driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
-            yield SqliteTransaction(self._connection, driver)
+        try:
+            with self._lock, self._connection.begin():
+                driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
+                yield SqliteTransaction(self._connection, driver)
+        except (sqlite3.OperationalError, OperationalError) as error:
+            raise StoreUnavailableError(str(self._path), str(error)) from error
 
     def close(self) -> None:
         with self._lock:

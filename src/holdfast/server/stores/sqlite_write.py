@@ -93,9 +93,7 @@ _FIND_SPAN: Final = (
 _SELECT_EVENTS: Final = (
     "SELECT e.id FROM json_each(?1) j CROSS JOIN events e ON e.instance_key = ?2 AND e.id = j.value"
 )
-_SELECT_QUALITY: Final = (
-    f"SELECT {', '.join(_names(schema.quality))} FROM quality WHERE instance_key = ? AND name = ?"  # noqa: S608 - our own names
-)
+_SELECT_QUALITY: Final = f"SELECT {', '.join(_names(schema.quality))} FROM quality WHERE instance_key = ?"  # noqa: S608 - our own names
 _QUEUE_ALL: Final = (
     "INSERT OR REPLACE INTO check_queue (instance_key, subject, ticket) "
     "SELECT instance_key, 'span/' || id, ?2 FROM spans WHERE instance_key = ?1"
@@ -182,13 +180,8 @@ class SqliteTransaction:
             added += [(instance_key, event_id) for event_id in by_id]
         return added
 
-    def quality(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], QualityRow]:
-        found: dict[tuple[int, str], QualityRow] = {}
-        for key in keys:
-            row = self._driver.execute(_SELECT_QUALITY, key).fetchone()
-            if row is not None:
-                found[key] = QualityRow(*row)
-        return found
+    def quality(self, instance_key: int) -> list[QualityRow]:
+        return [QualityRow(*row) for row in self._driver.execute(_SELECT_QUALITY, (instance_key,)).fetchall()]
 
     def set_quality(self, rows: Sequence[QualityRow]) -> None:
         self._insert_many(_REPLACE_QUALITY, [astuple(row) for row in rows])

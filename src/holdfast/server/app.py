@@ -1,0 +1,84 @@
+"""The composition root: what a server is made of."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+
+from litestar import Litestar
+from litestar.openapi.config import OpenAPIConfig
+from litestar.openapi.plugins import JsonRenderPlugin
+from litestar.types import ASGIApp
+
+from holdfast._clock import utc_now_ns
+from holdfast._version import __version__
+from holdfast.errors import StoreError
+from holdfast.server.api import api_routes
+from holdfast.server.api.errors import HANDLERS
+from holdfast.server.api.protection import Protection, is_loopback
+from holdfast.server.config import ServerConfig
+from holdfast.server.services.auth import Auth
+from holdfast.server.services.commit import Committer
+from holdfast.server.services.context import Services
+from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.setup import prepare
+from holdfast.server.stores.base import Store
+from holdfast.server.stores.sqlite import SqliteStore
+
+__all__ = ["create_app", "open_services", "open_store"]
+
+DATABASE_FILE: Final = "holdfast.db"
+
+
+def open_store(config: ServerConfig) -> Store:
+    """The configured database with today's tables. Raises `StoreError`."""
+    if config.database is not None:
+        raise StoreError(config.database, "is not a database address that this version can use")
+    return SqliteStore(config.data / DATABASE_FILE)
+
+
+@contextmanager
+def open_services(config: ServerConfig) -> Generator[Services]:
+    """Everything behind the routes. What was accepted is written before this ends."""
+    store = open_store(config)
+    try:
+        prepare(store, utc_now_ns())
+        auth = Auth(store, utc_now_ns)
+        committer = Committer(store, utc_now_ns)
+        try:
+            yield Services(config=config, clock=utc_now_ns, store=store, auth=auth, ingest=Ingest(committer))
+        finally:
+            committer.close()
+            auth.save_last_use()
+    finally:
+        store.close()
+
+
+def create_app(config: ServerConfig) -> Litestar:
+    """The application; its lifespan opens the database and closes it."""
+
+    @asynccontextmanager
+    async def lifespan(app: Litestar) -> AsyncGenerator[None]:
+        with open_services(config) as services:
+            app.state.services = services
+            yield
+
+    def protected(app: ASGIApp) -> Protection:
+        return Protection(app, local_only=is_loopback(config.host))
+
+    return Litestar(
+        route_handlers=[*api_routes()],
+        lifespan=[lifespan],
+        exception_handlers=HANDLERS,
+        middleware=[protected],
+        request_max_body_size=None,  # bodies are read, and bounded, by `api.body`
+        openapi_config=OpenAPIConfig(
+            title="Holdfast",
+            version=__version__,
+            path="/api/v1",
+            # The documentation pages of other plugins load their scripts from elsewhere.
+            render_plugins=[JsonRenderPlugin(path="/openapi.json")],
+        ),
+        logging_config=None,
+    )

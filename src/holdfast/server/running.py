@@ -1,0 +1,136 @@
+"""Running the application with uvicorn: in this thread until told to stop, or in a thread of its own."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import uvicorn
+
+from holdfast._version import __version__
+from holdfast.errors import ServerStartError
+from holdfast.server.app import create_app
+from holdfast.server.config import ServerConfig
+from holdfast.server.services.context import Services
+from holdfast.server.services.setup import DEFAULT_ACCOUNT, local_token
+
+__all__ = ["Listening", "background_server", "serve"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Listening:
+    """A server that answers. `token` has every scope; `login_url` logs one browser in, once, within
+    15 minutes. `services` are the running server's own."""
+
+    url: str
+    token: str
+    login_url: str
+    version: str
+    services: Services
+
+
+def serve(config: ServerConfig, *, ready: Callable[[Listening], None] | None = None) -> None:
+    """Serve until SIGINT or SIGTERM, then answer what has been accepted, write it and return.
+
+    Calls `ready` once the server answers. Raises `ServerStartError` where the address cannot be listened
+    on, `StoreError` where the database cannot be used.
+    """
+    with _bound(config) as listener:
+        _Server(config, listener, ready).run(sockets=[listener])
+
+
+@contextmanager
+def background_server(config: ServerConfig, *, start_timeout: float = 30.0) -> Generator[Listening]:
+    """The same in a thread, for the length of the block. Raises as `serve` does, and `ServerStartError`
+    where it does not answer within `start_timeout` seconds."""
+    started = threading.Event()
+    told: list[Listening] = []
+    failed: list[BaseException] = []
+
+    def ready(listening: Listening) -> None:
+        told.append(listening)
+        started.set()
+
+    def run() -> None:
+        try:
+            server.run(sockets=[listener])
+        except BaseException as error:  # noqa: BLE001 - handed to the thread that waits
+            failed.append(error)
+        finally:
+            started.set()
+
+    with _bound(config) as listener:
+        server = _Server(config, listener, ready)
+        thread = threading.Thread(target=run, name="holdfast-server", daemon=True)
+        thread.start()
+        try:
+            started.wait(start_timeout)
+            if not told:
+                raise (
+                    failed[0] if failed else ServerStartError(_address(listener), "the server did not start")
+                )
+            yield told[0]
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+class _Server(uvicorn.Server):
+    """Tells when it answers."""
+
+    def __init__(
+        self, config: ServerConfig, listener: socket.socket, ready: Callable[[Listening], None] | None
+    ) -> None:
+        self._app = create_app(config)
+        self._settings = config
+        self._listener = listener
+        self._ready = ready
+        super().__init__(
+            uvicorn.Config(
+                self._app,
+                http="httptools",
+                loop="auto",
+                lifespan="on",
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                timeout_graceful_shutdown=10,
+            )
+        )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.should_exit:
+            raise ServerStartError(_address(self._listener), "the application did not start; see its log")
+        if self._ready is not None:
+            services: Services = self._app.state.services
+            url = f"http://{_address(self._listener)}"
+            self._ready(
+                Listening(
+                    url=url,
+                    token=local_token(services.auth, self._settings.data),
+                    login_url=f"{url}/login?code={services.auth.login_code(DEFAULT_ACCOUNT)}",
+                    version=__version__,
+                    services=services,
+                )
+            )
+
+
+@contextmanager
+def _bound(config: ServerConfig) -> Generator[socket.socket]:
+    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((config.host, config.port))
+        except OSError as error:
+            raise ServerStartError(f"{config.host}:{config.port}", error.strerror or str(error)) from error
+        yield listener
+
+
+def _address(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"

@@ -1,0 +1,239 @@
+"""Applying what one request brings to the rows of a transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import msgspec
+from msgspec import UNSET, Struct
+
+from holdfast._ids import new_id
+from holdfast.errors import ApiError
+from holdfast.server.services.apply_runs import (
+    add_event,
+    finish_run,
+    record_quality,
+    register_run,
+    start_run,
+    terminate_run,
+)
+from holdfast.server.services.apply_spans import create_span, finish_span
+from holdfast.server.services.auth import Principal
+from holdfast.server.services.details import control_of, event_details, instance_details, span_details
+from holdfast.server.services.registration import agent_named
+from holdfast.server.services.working_set import SpanWork, WorkingSet
+from holdfast.server.stores.rows import InstanceRow
+from holdfast.wire.details import EventDetails, InstanceDetails, SpanDetails
+from holdfast.wire.envelopes import Control, Shown
+from holdfast.wire.operations import (
+    EventCreate,
+    InstanceFinish,
+    InstanceRegister,
+    InstanceStart,
+    InstanceTerminate,
+    Operation,
+    QualityRecord,
+    SpanCreate,
+    SpanFinish,
+)
+from holdfast.wire.vocabulary import ErrorCode, OnError
+
+__all__ = ["Batch", "BatchResult", "apply_batch"]
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Batch(Struct, frozen=True, kw_only=True):
+    """The operations of one request.
+
+    `stop`: a run or a span that an operation needs must exist, states are kept to strictly, idempotency
+    keys are remembered, and nothing is applied after the first item that fails. `continue`: every item on
+    its own, in any order, each effective once by the ids in it; unknown runs and spans are made room for.
+    `minimal` asks for no answers to items that succeed.
+    """
+
+    who: Principal
+    items: list[Operation]
+    on_error: OnError
+    minimal: bool = False
+
+
+class BatchResult(Struct, kw_only=True):
+    """What came of each item, by its place: an error or (unless `minimal`) an encoded answer. Items after
+    the one that stopped a batch are in neither. `control` is word for runs that the batch named."""
+
+    errors: dict[int, ApiError]
+    answers: dict[int, bytes]
+    control: dict[str, Control]
+
+
+def apply_batch(work: WorkingSet, batch: Batch) -> BatchResult:
+    """Apply to `work`; nothing is written yet. Only a bug or a broken store makes it raise."""
+    account_id = batch.who.account_id
+    wanted = _named(batch.items)
+    work.load(account_id, wanted)
+    result = BatchResult(errors={}, answers={}, control={})
+    step = _apply_strictly if batch.on_error is OnError.STOP else _apply_tolerantly
+    for place, op in enumerate(batch.items):
+        try:
+            touched = step(work, batch.who, op)
+        except ApiError as error:
+            result.errors[place] = error
+            if batch.on_error is OnError.STOP:
+                break
+        else:
+            if not batch.minimal:
+                result.answers[place] = touched if isinstance(touched, bytes) else _answer(work, *touched)
+    for run_id in wanted:
+        run = work.run(account_id, run_id)
+        if run is not None and (control := control_of(run)) is not None:
+            result.control[run_id] = control
+    return result
+
+
+def _named(items: list[Operation]) -> dict[str, list[str]]:
+    """The runs that the operations name, and of each the spans."""
+    named: dict[str, list[str]] = {}
+    for op in items:
+        if isinstance(op, InstanceRegister):
+            if op.id is not None:
+                named.setdefault(op.id, [])
+            continue
+        run_id = op.agent_instance_id
+        if run_id is None:
+            continue
+        spans = named.get(run_id)
+        if spans is None:
+            spans = named[run_id] = []
+        if isinstance(op, SpanCreate):
+            if op.id is not None:
+                spans.append(op.id)
+        elif isinstance(op, SpanFinish):
+            spans.append(op.agent_span_id)
+    return named
+
+
+_Touched = tuple[InstanceRow, SpanWork | EventCreate | None]
+
+
+def _apply_tolerantly(work: WorkingSet, who: Principal, op: Operation) -> _Touched:
+    account_id = who.account_id
+    if isinstance(op, SpanFinish):
+        if op.agent_instance_id is None:
+            run = _run_with_span(work, account_id, op.agent_span_id)
+        else:
+            run = _run_or_room(work, account_id, op.agent_instance_id)
+        return run, finish_span(work, run, op, strict=False)
+    if isinstance(op, SpanCreate):
+        run = _run_or_room(work, account_id, op.agent_instance_id)
+        span_id = op.id
+        if span_id is None:
+            span_id = _derived_id(run.id, op.idempotency_key)
+            work.load(account_id, {run.id: [span_id]})
+        return run, create_span(work, run, op, span_id)
+    if isinstance(op, InstanceRegister):
+        agent_named(op, who)
+        run_id = op.id or _derived_id(account_id, op.idempotency_key)
+        if op.id is None:
+            work.load(account_id, {run_id: ()})
+    else:
+        run_id = op.agent_instance_id
+    run = _run_or_room(work, account_id, run_id)
+    return _apply_to_run(work, who, run, op, strict=False)
+
+
+def _apply_strictly(work: WorkingSet, who: Principal, op: Operation) -> _Touched | bytes:
+    account_id = who.account_id
+    remembered = (account_id, _action(op), op.idempotency_key)
+    stored = work.responses.get(remembered) or work.transaction.stored_response(*remembered)
+    if stored is not None:
+        return stored
+    if isinstance(op, InstanceRegister):
+        agent_named(op, who)
+        run_id = op.id or new_id()
+        run = _run_or_room(work, account_id, run_id)
+        touched = _apply_to_run(work, who, run, op, strict=True)
+    elif isinstance(op, SpanFinish):
+        run = _run_with_span(work, account_id, op.agent_span_id, op.agent_instance_id)
+        touched = run, finish_span(work, run, op, strict=True)
+    else:
+        run = _known_run(work, account_id, op.agent_instance_id)
+        if isinstance(op, SpanCreate):
+            touched = run, create_span(work, run, op, op.id or new_id())
+        else:
+            touched = _apply_to_run(work, who, run, op, strict=True)
+    answer = _answer(work, *touched)
+    work.responses[remembered] = answer
+    return answer
+
+
+def _apply_to_run(
+    work: WorkingSet,
+    who: Principal,
+    run: InstanceRow,
+    op: InstanceRegister | InstanceStart | InstanceFinish | InstanceTerminate | QualityRecord | EventCreate,
+    *,
+    strict: bool,
+) -> _Touched:
+    if isinstance(op, EventCreate):
+        add_event(work, run, op)
+        return run, op
+    if isinstance(op, InstanceRegister):
+        register_run(work, run, op, who)
+    elif isinstance(op, InstanceStart):
+        start_run(work, run, op, strict=strict)
+    elif isinstance(op, InstanceFinish):
+        finish_run(work, run, op, strict=strict)
+    elif isinstance(op, InstanceTerminate):
+        terminate_run(work, run, op, strict=strict)
+    else:
+        record_quality(work, run, op)
+    return run, None
+
+
+def _run_or_room(work: WorkingSet, account_id: str, run_id: str) -> InstanceRow:
+    run = work.run(account_id, run_id)
+    return work.new_run(account_id, run_id) if run is None else run
+
+
+def _known_run(work: WorkingSet, account_id: str, run_id: str) -> InstanceRow:
+    run = work.run(account_id, run_id)
+    if run is None:
+        raise ApiError(404, ErrorCode.NOT_FOUND, f"agent instance {run_id} not_found")
+    return run
+
+
+def _run_with_span(work: WorkingSet, account_id: str, span_id: str, run_id: str | None = None) -> InstanceRow:
+    run = work.run(account_id, run_id) if run_id else work.run_of_span(account_id, span_id)
+    if run is None or (run.key, span_id) not in work.spans:
+        raise ApiError(404, ErrorCode.NOT_FOUND, f"agent span {span_id} not_found")
+    return run
+
+
+def _derived_id(*parts: str) -> str:
+    """The same id for the same operation, however often it is delivered without an id of its own."""
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:32]
+
+
+def _action(op: Operation) -> str:
+    """What is done to what: an idempotency key means nothing beyond that."""
+    kind = str(type(op).__struct_config__.tag)
+    if isinstance(op, SpanFinish):
+        return f"{kind} {op.agent_span_id}"
+    if isinstance(op, InstanceRegister):
+        return kind
+    return f"{kind} {op.agent_instance_id}"
+
+
+def _answer(work: WorkingSet, run: InstanceRow, part: SpanWork | EventCreate | None) -> bytes:
+    control = control_of(run) or UNSET
+    shown: Shown[InstanceDetails] | Shown[SpanDetails] | Shown[EventDetails]
+    if isinstance(part, SpanWork):
+        shown = Shown(details=span_details(run, part.row, work.whole_body(part)), control=control)
+    elif isinstance(part, EventCreate):
+        shown = Shown(details=event_details(run, work.events[run.key, part.id]), control=control)
+    else:
+        work.settle_totals()
+        shown = Shown(details=instance_details(run, work.quality_of(run).values()))
+    return _encode(shown)

@@ -1,0 +1,143 @@
+"""Group commit: one thread that writes what concurrent requests bring in one transaction.
+
+A request is answered only after its transaction has reached the disk. While one is being written the next
+requests gather; together they cost one sync.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import Final
+
+from msgspec.structs import replace
+
+from holdfast.errors import ApiError, StoreUnavailableError
+from holdfast.server.services.apply import Batch, BatchResult, apply_batch
+from holdfast.server.services.working_set import WorkingSet
+from holdfast.server.stores.base import Store
+from holdfast.wire.vocabulary import ErrorCode, OnError
+
+__all__ = ["Committer"]
+
+_log: Final = logging.getLogger("holdfast.server")
+
+_GROUP_ITEMS: Final = 8_000
+"""Enough to make the sync cheap; more would only make the first of the group wait longer."""
+_BUSY: Final = "the server takes requests faster than it can write them"
+_CLOSED: Final = "the server is stopping"
+
+Waiting = tuple[Batch, "Future[BatchResult]"]
+
+
+class Committer:
+    """Owns its thread; `close` ends it after everything submitted before has been written.
+
+    `pending_limit` bounds the items that wait: past it `submit` refuses with `ApiError` 503.
+    """
+
+    def __init__(self, store: Store, clock: Callable[[], int], *, pending_limit: int = 200_000) -> None:
+        self._store = store
+        self._clock = clock
+        self._limit = pending_limit
+        self._changed = threading.Condition()
+        self._waiting: deque[Waiting] = deque()
+        self._pending = 0
+        self._closed = False
+        self._thread = threading.Thread(target=self._run, name="holdfast-writer", daemon=True)
+        self._thread.start()
+
+    def submit(self, batch: Batch) -> Future[BatchResult]:
+        """Queue for writing. The future fails with `ApiError` only where the store cannot write at all."""
+        future: Future[BatchResult] = Future()
+        with self._changed:
+            if self._closed or (self._pending and self._pending + len(batch.items) > self._limit):
+                raise _unavailable(_CLOSED if self._closed else _BUSY)
+            self._pending += len(batch.items)
+            self._waiting.append((batch, future))
+            self._changed.notify()
+        return future
+
+    def close(self) -> None:
+        """Write what waits, then end. A second call does nothing more."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while group := self._next_group():
+            try:
+                self._write(group)
+            except BaseException as error:  # noqa: BLE001 - this thread must outlive whatever one group does
+                _log.exception("a group of requests could not be written")
+                for _, future in group:
+                    if not future.done():
+                        future.set_exception(error)
+
+    def _next_group(self) -> list[Waiting]:
+        group: list[Waiting] = []
+        items = 0
+        with self._changed:
+            while not self._waiting and not self._closed:
+                self._changed.wait()
+            while self._waiting and (not group or items + len(self._waiting[0][0].items) <= _GROUP_ITEMS):
+                group.append(self._waiting.popleft())
+                items += len(group[-1][0].items)
+            self._pending -= items
+        return group
+
+    def _write(self, group: list[Waiting]) -> None:
+        try:
+            results = self._commit([batch for batch, _ in group])
+        except StoreUnavailableError as error:
+            _log.warning("the store cannot write: %s", error)
+            for _, future in group:
+                future.set_exception(_unavailable(str(error)))
+        except Exception:  # noqa: BLE001 - one bad operation must not fail the others of its group
+            _log.warning("a group of %d requests is tried one by one", len(group), exc_info=True)
+            for batch, future in group:
+                future.set_result(self._alone(batch))
+        else:
+            for (_, future), result in zip(group, results, strict=True):
+                future.set_result(result)
+
+    def _alone(self, batch: Batch) -> BatchResult:
+        """One request by itself; if that fails, each of its items by itself."""
+        if len(batch.items) > 1:
+            try:
+                return self._commit([batch])[0]
+            except Exception:  # noqa: BLE001 - found item by item below
+                _log.warning("a request of %d items is tried item by item", len(batch.items))
+        whole = BatchResult(errors={}, answers={}, control={})
+        for place, item in enumerate(batch.items):
+            try:
+                one = self._commit([replace(batch, items=[item])])[0]
+            except StoreUnavailableError as error:
+                one = BatchResult(errors={0: _unavailable(str(error))}, answers={}, control={})
+            except Exception:  # noqa: BLE001 - a bug that one item meets must not end the thread
+                _log.exception("an operation could not be applied: %r", type(item).__name__)
+                problem = ApiError(500, ErrorCode.INTERNAL, "the server failed to apply this operation")
+                one = BatchResult(errors={0: problem}, answers={}, control={})
+            if 0 in one.errors:
+                whole.errors[place] = one.errors[0]
+            if 0 in one.answers:
+                whole.answers[place] = one.answers[0]
+            whole.control |= one.control
+            if one.errors and batch.on_error is OnError.STOP:
+                break
+        return whole
+
+    def _commit(self, batches: Sequence[Batch]) -> list[BatchResult]:
+        with self._store.write() as transaction:
+            work = WorkingSet(transaction, self._clock())
+            results = [apply_batch(work, batch) for batch in batches]
+            work.write()
+        return results
+
+
+def _unavailable(message: str) -> ApiError:
+    return ApiError(503, ErrorCode.UNAVAILABLE, message, retry_after=1.0)

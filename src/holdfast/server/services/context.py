@@ -1,0 +1,24 @@
+"""All that routes and pages use, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.server.config import ServerConfig
+from holdfast.server.services.auth import Auth
+from holdfast.server.services.ingest import Ingest
+from holdfast.server.stores.base import Store
+
+__all__ = ["Services"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Services:
+    """Made by the composition root, for the life of the server. `clock` gives nanoseconds since 1970."""
+
+    config: ServerConfig
+    clock: Callable[[], int]
+    store: Store
+    auth: Auth
+    ingest: Ingest

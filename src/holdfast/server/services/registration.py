@@ -1,0 +1,99 @@
+"""What a registration names: agent, version, schema, environment; found or made by content."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Final
+
+import msgspec
+
+from holdfast.server.services.auth import Principal
+from holdfast.server.services.reading import NAME_LENGTH, TEXT_LENGTH, invalid, text
+from holdfast.server.stores import catalogue
+from holdfast.server.stores.base import WriteTransaction
+from holdfast.server.stores.rows import InstanceRow
+from holdfast.wire.operations import AgentVersion, InstanceRegister, SchemaVersion, SpanTypeSchema
+
+__all__ = ["DEFAULT_ENVIRONMENT", "agent_named", "merged_schemas", "settle"]
+
+DEFAULT_ENVIRONMENT: Final = "default"
+_encode: Final = msgspec.json.Encoder(order="deterministic").encode
+
+
+def settle(
+    transaction: WriteTransaction, run: InstanceRow, op: InstanceRegister, who: Principal, now: int
+) -> None:
+    """Fill in what the run belongs to. A token that is bound to an agent or an environment decides over
+    what the registration says."""
+    wanted = agent_named(op, who)
+    connection = transaction.connection
+    run.environment_id = who.environment_id or catalogue.ensure_environment(
+        connection, run.account_id, _name(op.environment_id) or DEFAULT_ENVIRONMENT, now
+    )
+    run.agent_id = who.agent_id or catalogue.ensure_agent(connection, run.account_id, wanted, now)
+    version = _version(op.agent_version or AgentVersion())
+    run.agent_version_id = catalogue.ensure_version(connection, run.agent_id, version, now)
+    run.deployment_id = catalogue.ensure_deployment(
+        connection,
+        run.agent_id,
+        run.environment_id,
+        run.agent_version_id if op.update_current_version else None,
+        now,
+    )
+    if op.agent_schema_version is not None:
+        content = _schemas(op.agent_schema_version)
+        if content is not None:
+            run.schema_version_id = catalogue.ensure_schema_version(connection, run.agent_id, content, now)
+
+
+def agent_named(op: InstanceRegister, who: Principal) -> str:
+    """The agent's id or name. Raises `ApiError` 422 where there is none."""
+    wanted = who.agent_id or _name(op.agent_id)
+    if not wanted:
+        raise invalid("agent_id", "name the agent, or use a token that belongs to one")
+    return wanted
+
+
+def merged_schemas(given: SchemaVersion) -> SchemaVersion:
+    """All the forms in which span types may be given, as one list in the order of names.
+
+    A structured entry wins over the flat maps; of two entries of one name the last stays.
+    """
+    types = {
+        name: SpanTypeSchema(
+            name=name, params_schema=schema, result_schema=(given.span_result_schemas or {}).get(name)
+        )
+        for name, schema in (given.span_schemas or {}).items()
+    }
+    types |= {entry.name: entry for entry in given.span_type_schemas or ()}
+    qualities = {entry.name: entry for entry in given.quality_schemas or ()}
+    return SchemaVersion(
+        span_type_schemas=[types[name] for name in sorted(types)],
+        quality_schemas=[qualities[name] for name in sorted(qualities)],
+    )
+
+
+def _schemas(given: SchemaVersion) -> catalogue.SchemaContent | None:
+    content = _encode(merged_schemas(given))
+    if content == _encode(SchemaVersion(span_type_schemas=[], quality_schemas=[])):
+        return None
+    return catalogue.SchemaContent(
+        content_hash=hashlib.sha256(content).hexdigest(),
+        external_identifier=_name(given.external_identifier),
+        content=content,
+    )
+
+
+def _version(given: AgentVersion) -> catalogue.VersionContent:
+    environment = _encode(given.runtime_environment) if given.runtime_environment else None
+    return catalogue.VersionContent(
+        content_hash=hashlib.sha256(_encode(given)).hexdigest(),
+        name=_name(given.name),
+        external_identifier=_name(given.external_identifier),
+        description=text(given.description, TEXT_LENGTH),
+        runtime_environment=environment,
+    )
+
+
+def _name(value: str | None) -> str | None:
+    return text(value.strip(), NAME_LENGTH) if value else None
