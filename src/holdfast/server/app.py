@@ -22,6 +22,7 @@ from holdfast.server.services.auth import Auth
 from holdfast.server.services.commit import Committer
 from holdfast.server.services.context import Services
 from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.records import Records
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.sqlite import SqliteStore
@@ -47,7 +48,14 @@ def open_services(config: ServerConfig) -> Generator[Services]:
         auth = Auth(store, utc_now_ns)
         committer = Committer(store, utc_now_ns)
         try:
-            yield Services(config=config, clock=utc_now_ns, store=store, auth=auth, ingest=Ingest(committer))
+            yield Services(
+                config=config,
+                clock=utc_now_ns,
+                store=store,
+                auth=auth,
+                ingest=Ingest(committer),
+                records=Records(store),
+            )
         finally:
             committer.close()
             auth.save_last_use()

@@ -8,7 +8,18 @@ from msgspec import UNSET, Struct, UnsetType
 
 from holdfast.wire.vocabulary import ErrorCode
 
-__all__ = ["Control", "Done", "ErrorAnswer", "FieldError", "Listed", "Pagination", "Shown", "Sorting"]
+__all__ = [
+    "Control",
+    "ControlAnswer",
+    "ControlRequest",
+    "Done",
+    "ErrorAnswer",
+    "FieldError",
+    "Listed",
+    "Pagination",
+    "Shown",
+    "Sorting",
+]
 
 T = TypeVar("T")
 
@@ -77,4 +88,17 @@ class Done(Struct, frozen=True, kw_only=True):
     """Nothing to show but that it was done."""
 
     details: dict[str, str] | UnsetType = UNSET
+    status: Literal["success"] = "success"
+
+
+class ControlRequest(Struct, frozen=True, kw_only=True):
+    """Live runs that have nothing to send ask whether there is word for them."""
+
+    agent_instance_ids: list[str]
+
+
+class ControlAnswer(Struct, frozen=True, kw_only=True):
+    """By run; runs without word are left out."""
+
+    control: dict[str, Control]
     status: Literal["success"] = "success"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from litestar import Router
 
 from holdfast.server.api.login import LOGIN_ROUTES
+from holdfast.server.api.reading import READING_ROUTES
 from holdfast.server.api.recording import RECORDING_ROUTES
 from holdfast.server.api.system import SYSTEM_ROUTES
 
@@ -14,6 +15,6 @@ __all__ = ["api_routes"]
 def api_routes() -> list[Router]:
     """Everything under `/api/v1`, and the login."""
     return [
-        Router("/api/v1", route_handlers=[*SYSTEM_ROUTES, *RECORDING_ROUTES]),
+        Router("/api/v1", route_handlers=[*SYSTEM_ROUTES, *RECORDING_ROUTES, *READING_ROUTES]),
         Router("/", route_handlers=LOGIN_ROUTES),
     ]

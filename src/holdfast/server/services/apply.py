@@ -232,7 +232,7 @@ def _answer(work: WorkingSet, run: InstanceRow, part: SpanWork | EventCreate | N
     if isinstance(part, SpanWork):
         shown = Shown(details=span_details(run, part.row, work.whole_body(part)), control=control)
     elif isinstance(part, EventCreate):
-        shown = Shown(details=event_details(run, work.events[run.key, part.id]), control=control)
+        shown = Shown(details=event_details(run.id, work.events[run.key, part.id]), control=control)
     else:
         work.settle_totals()
         shown = Shown(details=instance_details(run, work.quality_of(run).values()))

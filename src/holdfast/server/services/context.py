@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.records import Records
 from holdfast.server.stores.base import Store
 
 __all__ = ["Services"]
@@ -22,3 +23,4 @@ class Services:
     store: Store
     auth: Auth
     ingest: Ingest
+    records: Records

@@ -100,10 +100,10 @@ def span_details(run: InstanceRow, row: SpanRow, body: BodyRow) -> SpanDetails:
     )
 
 
-def event_details(run: InstanceRow, row: EventRow) -> EventDetails:
+def event_details(run_id: str, row: EventRow) -> EventDetails:
     return EventDetails(
         id=row.id,
-        agent_instance_id=run.id,
+        agent_instance_id=run_id,
         agent_span_id=row.span_id,
         name=row.name,
         level=row.level,
