@@ -153,7 +153,10 @@ class GuardrailViolatedError(SupervisionError):
 
 class BudgetExceededError(SupervisionError):
     """A limit of a budget is reached. `kind` says which one ("usd", "tokens", …); `limit` and `used` are in
-    its unit, and `budget_usd` and `current_cost_usd` are the same numbers where it is money, else None."""
+    its unit, and `budget_usd` and `current_cost_usd` are the same numbers where it is money, else None.
+
+    `result` is what the call returned, where a call was let through and went beyond the limit; else None.
+    """
 
     def __init__(
         self,
@@ -171,6 +174,7 @@ class BudgetExceededError(SupervisionError):
         self.limit = budget_usd if limit is None else limit
         self.used = current_cost_usd if used is None else used
         self.budget = budget
+        self.result: object = None
         super().__init__(f"{budget}: {kind} limit reached: {self.used:.6g} of {self.limit:.6g} used")
 
 
