@@ -12,9 +12,11 @@ import msgspec
 
 from holdfast._settings import state_dir
 
-__all__ = ["LOCAL_SERVER_FILE", "Destination", "LocalServer", "is_loopback", "local_token", "same_server"]
+__all__ = ["LOCAL", "LOCAL_SERVER_FILE", "Destination", "LocalServer", "is_loopback", "local_token", "same_server"]
 
 LOCAL_SERVER_FILE: Final = "local-server.json"
+LOCAL: Final = "local"
+"""The fingerprint of no token: the local server's is used, whichever that is at the time."""
 _LOOPBACK: Final = frozenset({"localhost", "::1"})
 
 
@@ -28,7 +30,7 @@ class Destination:
     @property
     def token_fingerprint(self) -> str:
         """What tells two tokens apart on disk without showing either."""
-        return "local" if self.token is None else hashlib.sha256(self.token.encode()).hexdigest()[:16]
+        return LOCAL if self.token is None else hashlib.sha256(self.token.encode()).hexdigest()[:16]
 
     @property
     def key(self) -> str:

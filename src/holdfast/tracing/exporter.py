@@ -90,6 +90,7 @@ class Exporter:
         self._hurried = False
         self._deadline: float | None = None
         self._given_up = False
+        self._draining = False
         self._delivery: tuple[Source, Delivery] | None = None
         self._dead: DeadSpool | None = None
         self._control_due = time.monotonic() + _CONTROL_SECONDS
@@ -125,6 +126,14 @@ class Exporter:
         self._deadline = deadline
         self.hurry()
 
+    def drain(self, timeout: float) -> bool:
+        """On the calling thread, in place of `run`: take over all there is and deliver it, or stop at the
+        first failure. True where nothing is left to take over."""
+        self._draining = True
+        self.stop(time.monotonic() + timeout)
+        self.run()
+        return not self._draining
+
     # --- the thread
 
     def run(self) -> None:
@@ -146,7 +155,9 @@ class Exporter:
             return False
         if time.monotonic() >= self._deadline or self._given_up:
             return True
-        return self._delivery is None and (self._spool is None or self._spool.pending_bytes == 0)
+        if self._delivery is not None or self._draining:
+            return False
+        return self._spool is None or self._spool.pending_bytes == 0
 
     def _rest(self, pause: float | None) -> None:
         """Sleep for `pause` seconds (None: until woken), shorter where somebody waits."""
@@ -170,6 +181,7 @@ class Exporter:
         if self._delivery is None:
             self._delivery = self._next_delivery()
         if self._delivery is None:
+            self._draining = False
             self._announce()
             return self._idle()
         source, delivery = self._delivery
@@ -188,7 +200,7 @@ class Exporter:
         batch = None
         if self._spool is not None:
             batch = self._spool.next_batch()
-        if batch is None and self._deadline is None:
+        if batch is None and (self._deadline is None or self._draining):
             source = self._dead = self._dead or self._adopt()
             if self._dead is not None:
                 batch = self._dead.next_batch()

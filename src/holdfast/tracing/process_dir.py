@@ -100,6 +100,11 @@ class ProcessDir:
             return None
         return None if lock_fd is None else cls(path, lock_fd)
 
+    @classmethod
+    def look_at(cls, path: Path) -> ProcessDir:
+        """The directory without its lock, for reading only: its owner may be at work in it."""
+        return cls(path, -1)
+
     @staticmethod
     def all_of(above: Path) -> list[Path]:
         """The process directories of one destination, oldest first. Clears what a kill left half made."""

@@ -148,13 +148,16 @@ def _next_frame(fd: int, offset: int, end: int) -> tuple[int, bool]:
 
     Nothing was, where only zeros or one torn payload follow a length of zero: that record never returned.
     """
-    data = memoryview(os.pread(fd, end - offset, offset))
-    for match in _CANDIDATE.finditer(data, 1):
+    data = os.pread(fd, end - offset, offset)
+    # Most of what follows is zeros, which the pattern is slow on: look only around what is none.
+    first = len(data) - len(data.lstrip(b"\0"))
+    last = len(data.rstrip(b"\0"))
+    for match in _CANDIDATE.finditer(data, max(1, first - 3), min(len(data), last + 8)):
         at = match.start()
         length, checksum = _unpack_from(data, at)
         if at + 8 + length <= len(data) and crc32(data[at + 8 : at + 8 + length], length) == checksum:
             return offset + at, True
-    return end, bytes(data[:4]) != b"\0\0\0\0"
+    return end, data[:4] != b"\0\0\0\0"
 
 
 def iter_records(path: Path, offset: int, end: int) -> Iterator[bytes]:
