@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import msgspec
 import urllib3
@@ -20,15 +20,17 @@ __all__ = ["Json", "Ping", "Server"]
 _TIMEOUT: Final = urllib3.Timeout(connect=5, read=60)
 _PAGE: Final = 100
 _MESSAGE_LENGTH: Final = 200
+_REFUSALS: Final = (401, 403)
 
 Json = dict[str, Any]
 """An answer of the API, whose shape the caller knows."""
 
 
 class Ping(Struct, frozen=True, kw_only=True):
-    """`date` is the answer's HTTP date, for comparing clocks."""
+    """`refusal` says why the token was not accepted. `date` is the answer's HTTP date, to compare clocks."""
 
-    server: str
+    accepted: bool
+    refusal: CommandError | None
     version: str
     date: str | None
 
@@ -43,20 +45,28 @@ class Server:
         self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT, ca_certs=bundle)
 
     def ping(self) -> Ping:
-        """Needs no token. Raises `CommandError` where nothing, or something else than Holdfast, answers."""
+        """Raises `CommandError` where nothing, or something else than Holdfast, answers."""
         answer = self._send("GET", f"{self.url}/api/v1/ping", None)
-        read = _read(self.url, answer.status, answer.data)
-        details = read.get("details")
-        about: Json = details if isinstance(details, dict) else {}
+        refusal: CommandError | None = None
+        read: Json = {}
+        if answer.status in _REFUSALS:
+            refusal = _refusal(self.url, _object(self.url, answer))
+        else:
+            read = _read(self.url, answer)
+        about = msgspec.convert(read.get("details") or {}, Json)
         return Ping(
-            server=str(about.get("server", "")),
+            accepted=refusal is None,
+            refusal=refusal,
             version=str(about.get("version", "")),
             date=answer.headers.get("Date"),
         )
 
-    def check_token(self) -> None:
-        """Raises `CommandError` where the token is not accepted. One that may only write is accepted too."""
-        self.post("/control", {"agent_instance_ids": []})
+    def has_run(self, run_id: str) -> bool:
+        answer = self._send("GET", f"{self.url}/api/v1/agent_instance/{quote(run_id, safe='')}", None)
+        if answer.status == 404:
+            return False
+        _read(self.url, answer)
+        return True
 
     def get(self, path: str, **query: object) -> Json:
         return self.request("GET", path, query=query)
@@ -71,7 +81,7 @@ class Server:
         given = {name: str(value) for name, value in (query or {}).items() if value is not None}
         url = f"{self.url}/api/v1{path}" + (f"?{urlencode(given)}" if given else "")
         answer = self._send(method, url, None if body is None else msgspec.json.encode(body))
-        return _read(self.url, answer.status, answer.data)
+        return _read(self.url, answer)
 
     def _send(self, method: str, url: str, body: bytes | None) -> urllib3.BaseHTTPResponse:
         headers = {"User-Agent": f"holdfast-python/{__version__}", "Content-Type": "application/json"}
@@ -89,27 +99,39 @@ class Server:
         """Every row of a list, page by page."""
         offset: int | None = 0
         while offset is not None:
-            paging = {"pagination[offset]": offset, "pagination[page_size]": _PAGE}
+            paging: Json = {"pagination[offset]": offset, "pagination[page_size]": _PAGE}
             answer = self.request("GET", path, query={**query, **paging})
             yield from answer["summaries"]
-            offset = (answer.get("pagination") or {}).get("next_page_offset")
+            pagination: Json = answer["pagination"]
+            offset = pagination["next_page_offset"]
 
 
-def _read(url: str, status: int, content: bytes) -> Json:
+def _read(url: str, answer: urllib3.BaseHTTPResponse) -> Json:
+    said = _object(url, answer)
+    if answer.status < 400:
+        return said
+    if answer.status in _REFUSALS:
+        raise _refusal(url, said)
+    raise CommandError(f"{url} answered {answer.status}: {_message(said)}")
+
+
+def _object(url: str, answer: urllib3.BaseHTTPResponse) -> Json:
     try:
-        answer = msgspec.json.decode(content, type=Json)
+        return msgspec.json.decode(answer.data, type=Json)
     except msgspec.DecodeError:
         raise CommandError(
-            f"what answers at {url} is not a Holdfast server (HTTP {status}, no JSON)",
+            f"what answers at {url} is not a Holdfast server (HTTP {answer.status}, no JSON)",
             fix="check HOLDFAST_URL; a proxy or a login page may be in between",
         ) from None
-    if status < 400:
-        return answer
-    message = str(answer.get("message") or answer.get("code") or "no reason given")[:_MESSAGE_LENGTH]
-    if status in (401, 403):
-        fix = "set HOLDFAST_TOKEN to a valid token; `holdfast token create` on the server's machine makes one"
-        raise CommandError(f"{url} refuses the token: {message}", fix=fix)
-    raise CommandError(f"{url} answered {status}: {message}")
+
+
+def _refusal(url: str, said: Json) -> CommandError:
+    fix = "set HOLDFAST_TOKEN to a valid token; `holdfast token create` on the server's machine makes one"
+    return CommandError(f"{url} refuses: {_message(said)}", fix=fix)
+
+
+def _message(said: Json) -> str:
+    return str(said.get("message") or said.get("code") or "no reason given")[:_MESSAGE_LENGTH]
 
 
 def _reason(error: Exception) -> str:

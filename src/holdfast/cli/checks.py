@@ -14,12 +14,13 @@ from typing import Final
 
 from msgspec import Struct
 
-from holdfast._settings import SETTINGS, config_file, data_dir, read_setting, setting_source, state_dir
+from holdfast._settings import SETTINGS, config_file, data_dir, read_setting, setting_source
 from holdfast._version import __version__
 from holdfast.cli.api import Server
 from holdfast.cli.output import amount, human_bytes
 from holdfast.errors import CommandError, SettingError
-from holdfast.tracing.delivery_tools import spool_status
+from holdfast.tracing.pipeline import spool_root
+from holdfast.tracing.spool_status import ProcessSpool, spool_status
 
 __all__ = ["Check", "CheckState", "check_all"]
 
@@ -69,20 +70,12 @@ def _settings() -> Check:
 
 
 def _spool() -> Iterator[Check]:
-    given = read_setting("spool")
-    root = Path(given) if given else state_dir() / "spool"
+    root = spool_root(read_setting("spool"))
     yield _directory("spool", root, "HOLDFAST_SPOOL")
     found = spool_status(root)
-    pending = sum(each.pending_bytes for each in found)
     rejected = sum(each.rejected for each in found)
-    lost = sum(sum(each.lost.values()) for each in found)
-    yield Check(
-        name="pending",
-        state=CheckState.OK,
-        found=f"{human_bytes(pending)} in {amount(len(found), 'process directory').replace('ys', 'ies')}"
-        if pending
-        else "nothing waits",
-    )
+    lost = sum(sum(each.losses.values()) for each in found)
+    yield _pending(found)
     yield Check(
         name="rejected",
         state=CheckState.WARN if rejected else CheckState.OK,
@@ -94,6 +87,23 @@ def _spool() -> Iterator[Check]:
         state=CheckState.WARN if lost else CheckState.OK,
         found=amount(lost, "operation"),
         fix="raise HOLDFAST_SPOOL_MAX, or make room on the disk" if lost else "",
+    )
+
+
+def _pending(found: list[ProcessSpool]) -> Check:
+    waiting = sum(each.pending for each in found)
+    orphaned = sum(each.pending for each in found if not each.alive)
+    size = human_bytes(sum(each.pending_bytes for each in found))
+    if not waiting:
+        return Check(name="pending", state=CheckState.OK, found="nothing waits")
+    said = f"{amount(waiting, 'operation')} ({size}) wait to be delivered"
+    if not orphaned:
+        return Check(name="pending", state=CheckState.OK, found=said)
+    return Check(
+        name="pending",
+        state=CheckState.WARN,
+        found=f"{said}, {orphaned:,} of them left by processes that ended",
+        fix="a running `holdfast serve` delivers what is its own; else `holdfast spool flush`",
     )
 
 
@@ -132,10 +142,17 @@ def _server() -> Iterator[Check]:
         return
     took = time.time() - began
     yield Check(name="server", state=CheckState.OK, found=f"{server.url} answers in {took * 1000:.0f} ms")
-    yield _version(answer.version)
+    source = (
+        "HOLDFAST_TOKEN" if read_setting("token") else "the local server's own" if server.token else "none"
+    )
+    if answer.refusal is None:
+        yield Check(name="token", state=CheckState.OK, found=f"{source}, accepted")
+        yield _version(answer.version)
+    else:
+        found = f"{source}: {answer.refusal}"
+        yield Check(name="token", state=CheckState.FAIL, found=found, fix=answer.refusal.fix)
     if answer.date:
         yield _clock(answer.date, began + took / 2)
-    yield _token(server)
 
 
 def _version(version: str) -> Check:
@@ -160,14 +177,3 @@ def _clock(date: str, now: float) -> Check:
         else "as the server's",
         fix="set this machine's time (NTP): spans will show wrong times" if late else "",
     )
-
-
-def _token(server: Server) -> Check:
-    source = (
-        "HOLDFAST_TOKEN" if read_setting("token") else "the local server's own" if server.token else "none"
-    )
-    try:
-        server.check_token()
-    except CommandError as error:
-        return Check(name="token", state=CheckState.FAIL, found=f"{source}: {error}", fix=error.fix)
-    return Check(name="token", state=CheckState.OK, found=f"{source}, accepted")

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from holdfast.cli.local import ACCOUNT, DataOption, local_auth, running_server
+from pathlib import Path
+
+from holdfast.cli.local import ACCOUNT, local_auth, running_server
 from holdfast.cli.output import JsonFlag, console, print_json, remarks
 from holdfast.errors import CommandError
 
 __all__ = ["login_link"]
 
 
-def login_link(data: DataOption = None, json: JsonFlag = False) -> None:
+def login_link(json: JsonFlag = False) -> None:
     """Print an address that logs one browser in, once, within 15 minutes."""
     server = running_server()
     if server is None:
         raise CommandError("no server runs on this machine", fix="start one with `holdfast serve`")
-    with local_auth(data) as auth:
+    with local_auth(Path(server.data)) as auth:
         link = f"{server.url}/login?code={auth.login_code(ACCOUNT)}"
     if json:
         print_json({"url": link})

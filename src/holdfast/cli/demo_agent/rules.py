@@ -66,7 +66,7 @@ def _asked(history: Sequence[Turn], name: str, package: str) -> bool:
 def _look_around(history: Sequence[Turn]) -> _Step | None:
     if history:
         return None
-    thought = "First I need to know what is installed, and which of it Holdfast itself is built on."
+    thought = "What is installed, and which of it is Holdfast itself built on?"
     return thought, [("list_packages", {}), ("read_metadata", {"package": ROOT_PACKAGE})]
 
 
@@ -92,8 +92,8 @@ def _inspect(package: Package, history: Sequence[Turn]) -> _Step | None:
     if _asked(history, "find_licence", package.name):
         return None
     thought = (
-        f"{package.name} {package.version}, {package.bytes / 1e6:.1f} MB: may it be shipped on, is it what "
-        f"was published, and does it import within {_PATIENCE_MS} ms?"
+        f"{package.name} {package.version}, {package.bytes / 1e6:.1f} MB: "
+        f"licence, files, import within {_PATIENCE_MS} ms?"
     )
     return thought, [
         ("find_licence", {"package": package.name}),
@@ -114,21 +114,18 @@ def _follow_up(history: Sequence[Turn]) -> _Step | None:
     for outcome in history[-1].outcomes:
         if isinstance(outcome.error, LookupError) and outcome.call.name == "time_import":
             package = history[-1].outcomes[0].call.arguments["package"]
-            thought = f"{outcome.error}. Under which name is {package} imported?"
+            thought = f"No module of that name. Under which name is {package} imported?"
             return thought, [("list_modules", {"package": package})]
         if isinstance(outcome.result, Modules) and outcome.result.modules:
-            module = outcome.result.modules[0]
-            return f"It is {module}.", [("time_import", {"module": module, "limit_ms": _PATIENCE_MS})]
+            right = outcome.result.modules[0]
+            return f"It is {right}.", [("time_import", {"module": right, "limit_ms": _PATIENCE_MS})]
         if isinstance(outcome.error, TimeoutError) and outcome.call.arguments.get("limit_ms") == _PATIENCE_MS:
             module = outcome.call.arguments["module"]
             thought = f"{module} did not make it in {_PATIENCE_MS} ms. How long does it really take?"
             return thought, [("time_import", {"module": module, "limit_ms": _HURRY_OVER_MS})]
         if isinstance(outcome.result, OptionalModules) and outcome.result.modules:
             first = outcome.result.modules[0]
-            thought = (
-                f"{first.module} says it needs {first.needs}, which is not installed. "
-                "I would rather see it fail than believe it."
-            )
+            thought = f"{first.module} needs {first.needs}, which is absent. Does it really fail?"
             return thought, [("time_import", {"module": first.module, "limit_ms": _HURRY_OVER_MS})]
     return None
 
@@ -137,7 +134,7 @@ def _probe_extras(package: Package, history: Sequence[Turn]) -> _Step | None:
     probed = sum(1 for _ in _outcomes(history, "find_optional_modules"))
     if probed >= _WITH_EXTRAS or _asked(history, "find_optional_modules", package.name):
         return None
-    thought = f"Does {package.name} ship modules that cannot work here because an extra is not installed?"
+    thought = f"Does {package.name} ship modules that need an extra which is absent?"
     return thought, [
         ("read_metadata", {"package": package.name}),
         ("find_optional_modules", {"package": package.name}),

@@ -1,0 +1,84 @@
+"""What runs and lies on this machine: the local server's announcement and its database."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+from msgspec import Struct
+
+from holdfast._clock import utc_now_ns
+from holdfast._settings import state_dir
+from holdfast.cli.api import Server
+from holdfast.errors import CommandError
+from holdfast.server.app import open_store
+from holdfast.server.config import ServerConfig
+from holdfast.server.services.auth import Auth
+from holdfast.server.services.setup import DEFAULT_ACCOUNT as ACCOUNT
+from holdfast.tracing.destination import LOCAL_SERVER_FILE
+
+__all__ = [
+    "ACCOUNT",
+    "Announcement",
+    "DataOption",
+    "announcement",
+    "announcement_file",
+    "local_auth",
+    "running_server",
+]
+
+
+class Announcement(Struct, frozen=True, kw_only=True):
+    """What a server tells the processes of its machine, `token` with every scope among it.
+
+    The recording side reads `url` and `token` only. `data` is the directory of the embedded database.
+    """
+
+    url: str
+    token: str
+    pid: int
+    version: str
+    data: str
+
+
+DataOption = Annotated[
+    Path | None, typer.Option("--data", help="Directory of the embedded database.", show_default=False)
+]
+
+
+@contextmanager
+def local_auth(data: Path | None) -> Generator[Auth]:
+    """The tokens of this machine's database, which a running server may have open too. Raises `StoreError`."""
+    store = open_store(ServerConfig.from_settings(data=data))
+    try:
+        yield Auth(store, utc_now_ns)
+    finally:
+        store.close()
+
+
+def announcement_file() -> Path:
+    return state_dir() / LOCAL_SERVER_FILE
+
+
+def announcement() -> Announcement | None:
+    """What the local server, running or not any more, said about itself last."""
+    try:
+        return msgspec.json.decode(announcement_file().read_bytes(), type=Announcement)
+    except (OSError, msgspec.DecodeError):
+        return None
+
+
+def running_server() -> Announcement | None:
+    """The local server, if it answers."""
+    said = announcement()
+    if said is None:
+        return None
+    try:
+        answers = Server(said.url, said.token).ping().accepted
+    except CommandError:
+        return None
+    return said if answers else None
