@@ -18,14 +18,26 @@ _LONG: Final = 30 * 24 * 3600
 
 @get("/login", include_in_schema=False)
 async def log_in(request: Request[Any, Any, Any], code: str = "") -> Response[Any]:
-    """A good code becomes a cookie and leads home; any other leads to the page that says how to get one."""
+    """A good code becomes a cookie and leads home, or to the page of ours that `next` names; any other code
+    leads to the page that says how to get one."""
     services = services_of(request)
     cookie = await asyncio.to_thread(services.auth.redeem, code) if code else None
     if cookie is None:
         return Redirect(f"{LOGIN_HELP}?used=1" if code else LOGIN_HELP, status_code=303)
     # lax: a link to a page works from elsewhere, a form sent from elsewhere comes without it
     session = Cookie(key=COOKIE, value=cookie, httponly=True, samesite="lax", max_age=_LONG, path="/")
-    return Redirect("/", status_code=303, cookies=[session], headers={"Cache-Control": "no-store"})
+    wanted = request.query_params.get("next", "/")
+    return Redirect(
+        wanted if _is_ours(wanted) else "/",
+        status_code=303,
+        cookies=[session],
+        headers={"Cache-Control": "no-store"},
+    )
+
+
+def _is_ours(path: str) -> bool:
+    """A path on this server: never `//host`, nor `/\\host`, which browsers read as the same."""
+    return path.startswith("/") and path.isprintable() and not path.startswith(("//", "/\\"))
 
 
 LOGIN_ROUTES: Final = [log_in]
