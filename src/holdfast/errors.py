@@ -256,18 +256,6 @@ class NoInputPendingError(SupervisionError, RuntimeError):
         super().__init__("nobody waits for input")
 
 
-class StreamBrokenError(SupervisionError):
-    """A stream ended in an error after its first part had been passed on, so that it cannot be tried again.
-
-    The error is the `__cause__`; `chunks` says how many parts were passed on. What was used is counted.
-    """
-
-    def __init__(self, chunks: int, problem: str) -> None:
-        super().__init__(f"the stream broke off after {chunks} parts: {problem}")
-        self.chunks = chunks
-        self.problem = problem
-
-
 class PolicyConditionError(SupervisionError):
     """A condition written in Python raised while `rule` was evaluated; its error is the `__cause__`."""
 
