@@ -66,12 +66,14 @@ class Target(Struct, frozen=True, kw_only=True):
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """Call `target`. `number` counts the attempts of this flow from 1. Where it is not done after `seconds`
+    """Call `target`, with `arguments` by name where there are some. `number` counts the attempts of this flow
+    from 1. Where it is not done after `seconds`
     the driver stops waiting and replies `Raised` with a `CallTimeoutError`."""
 
     target: Target
     number: int = 1
     seconds: float | None = None
+    arguments: Mapping[str, object] | None = None
 
 
 class Sleep(Struct, frozen=True, kw_only=True):
