@@ -96,21 +96,21 @@ def _named(items: list[Operation]) -> dict[str, list[str]]:
     """The runs that the operations name, and of each the spans."""
     named: dict[str, list[str]] = {}
     for op in items:
-        if isinstance(op, InstanceRegister):
-            if op.id is not None:
-                named.setdefault(op.id, [])
-            continue
-        run_id = op.agent_instance_id
+        if isinstance(op, SpanCreate):
+            run_id, span_id = op.agent_instance_id, op.id
+        elif isinstance(op, SpanFinish):
+            run_id, span_id = op.agent_instance_id, op.agent_span_id
+        elif isinstance(op, InstanceRegister):
+            run_id, span_id = op.id, None
+        else:
+            run_id, span_id = op.agent_instance_id, None
         if run_id is None:
             continue
         spans = named.get(run_id)
         if spans is None:
             spans = named[run_id] = []
-        if isinstance(op, SpanCreate):
-            if op.id is not None:
-                spans.append(op.id)
-        elif isinstance(op, SpanFinish):
-            spans.append(op.agent_span_id)
+        if span_id is not None:
+            spans.append(span_id)
     return named
 
 

@@ -41,7 +41,7 @@ def create_span(work: WorkingSet, run: InstanceRow, op: SpanCreate, span_id: str
     known = work.spans.get((run.key, span_id))
     if known is not None and known.row.flags & SPAN_CREATED:
         return known
-    status = op.status.value
+    status = _ACTIVE if op.status is SpanStatus.ACTIVE else op.status.value
     is_open = status in _OPEN
     started = (
         None

@@ -33,13 +33,16 @@ idempotency key and the error of each that is not usable."""
 
 def decode_bulk(body: bytes) -> DecodedBulk:
     """Raises `ApiError` where the request as a whole cannot be used; a bad item spoils only itself."""
-    body = _clean(body)
+    body = _as_utf8(body)
     try:
         request = _bulk(body)
     except msgspec.ValidationError:
         return _item_by_item(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _malformed(error) from None
+        mended = _with_whole_characters(body)
+        if mended == body:
+            raise _malformed(error) from None
+        return decode_bulk(mended)
     return request.on_error, request.items, list(range(len(request.items))), {}
 
 
@@ -85,12 +88,16 @@ def decode_fields(body: bytes) -> dict[str, Raw]:
     """The fields of a JSON object; no body at all counts as an empty one. Raises `ApiError` 400 or 422."""
     if not body.strip():
         return {}
+    body = _as_utf8(body)
     try:
-        return _fields(_clean(body))
+        return _fields(body)
     except msgspec.ValidationError as error:
         raise _validation(error) from None
     except (msgspec.DecodeError, RecursionError) as error:
-        raise _malformed(error) from None
+        mended = _with_whole_characters(body)
+        if mended == body:
+            raise _malformed(error) from None
+        return decode_fields(mended)
 
 
 def _key_of(raw: Raw, place: int) -> str:
@@ -100,19 +107,19 @@ def _key_of(raw: Raw, place: int) -> str:
         return f"items[{place}]"
 
 
-def _clean(body: bytes) -> bytes:
-    """The body in well-formed UTF-8 and without halves of surrogate pairs.
-
-    What cannot be text becomes U+FFFD: a record with one bad character is worth more than none.
-    """
+def _as_utf8(body: bytes) -> bytes:
+    """What is not text becomes U+FFFD: a record with one bad character is worth more than none."""
     if not body.isascii():
         try:
             str(body, "utf-8")
         except UnicodeDecodeError:
-            body = body.decode("utf-8", "replace").encode()
-    if b"\\ud" in body or b"\\uD" in body:
-        body = _ESCAPES.sub(_mend_escape, body)
+            return body.decode("utf-8", "replace").encode()
     return body
+
+
+def _with_whole_characters(body: bytes) -> bytes:
+    """Escapes of half a surrogate pair, which the decoder refuses and some writers send, become U+FFFD."""
+    return _ESCAPES.sub(_mend_escape, body)
 
 
 def _mend_escape(found: re.Match[bytes]) -> bytes:

@@ -9,6 +9,7 @@ from msgspec import Raw
 from holdfast._clock import LATEST_NS, parse_utc
 from holdfast._ids import MAX_ID_LENGTH
 from holdfast.errors import ApiError, InvalidInputError
+from holdfast.wire.operations import NO_JSON
 from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = ["invalid", "json_or_none", "text", "time_or", "usable_id"]
@@ -36,6 +37,8 @@ def time_or(value: int | str | None, default: int, field: str = "timestamp") -> 
 
 def json_or_none(raw: Raw) -> bytes | None:
     """The bytes as they came; None for `null`."""
+    if raw is NO_JSON:  # what the decoder puts where nothing came
+        return None
     value = bytes(raw)
     return None if value == b"null" else value
 
@@ -51,6 +54,12 @@ def text(value: str | None, limit: int = NAME_LENGTH) -> str | None:
 
 def usable_id(value: str, field: str) -> str:
     """`value`, when it can serve as an id; raises `ApiError` 422 otherwise."""
-    if not value or len(value) > MAX_ID_LENGTH or not value.isprintable() or value != value.strip():
+    if (
+        not value
+        or len(value) > MAX_ID_LENGTH
+        or not value.isprintable()
+        or value[0] == " "
+        or value[-1] == " "
+    ):
         raise invalid(field, f"use 1 to {MAX_ID_LENGTH} printable characters")
     return value

@@ -129,15 +129,15 @@ class WorkingSet:
 
     def touch(self, run: InstanceRow) -> None:
         """The run has changed: it is written at the end."""
-        run.updated_at = max(run.updated_at, self.now)
+        if run.updated_at < self.now:
+            run.updated_at = self.now
         self._touched.add(run.key)
 
     def new_span(self, run: InstanceRow, row: SpanRow) -> SpanWork:
         """Take in a span that was not known; the run counts it, and its body gets its key."""
         run.spans_total += 1
         row.body_key = run.key << BODY_KEY_BITS | run.spans_total
-        self._touched.add(run.key)
-        run.updated_at = max(run.updated_at, self.now)
+        self.touch(run)
         work = SpanWork(row, BodyRow(row.body_key), known=False, whole=True, counted=False, dirty=True)
         self.spans[run.key, row.id] = work
         self._uncounted.append(work)
