@@ -172,12 +172,12 @@ class MemoryRecorder:
 
 def _joined(made: SpanCreate, end: SpanFinish | None) -> RecordedSpan:
     payload, result = made.payload, made.result_payload
-    attributes = msgspec.json.decode(made.attributes) or {}
+    attributes: dict[str, Any] = _json(made.attributes) or {}
     status, error, finished_at = made.status, made.error, made.finished_at
     if end is not None:
         payload = made.payload if isinstance(end.payload, msgspec.UnsetType) else end.payload
         result = end.result_payload
-        attributes = {**attributes, **(msgspec.json.decode(end.attributes) or {})}
+        attributes = {**attributes, **(_json(end.attributes) or {})}
         status, error, finished_at = end.status or SpanStatus.COMPLETE, end.error, end.timestamp
     return RecordedSpan(
         id=made.id or "",
@@ -186,10 +186,14 @@ def _joined(made: SpanCreate, end: SpanFinish | None) -> RecordedSpan:
         name=made.name,
         type=made.schema_name,
         status=status,
-        payload=msgspec.json.decode(payload),
-        result=msgspec.json.decode(result),
+        payload=_json(payload),
+        result=_json(result),
         attributes=attributes,
         error=error,
         started_at=made.started_at,
         finished_at=finished_at,
     )
+
+
+def _json(raw: msgspec.Raw) -> Any:
+    return msgspec.json.decode(raw)

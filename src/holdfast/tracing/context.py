@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
@@ -48,7 +48,7 @@ def current_scope() -> Scope | None:
 
 
 @contextmanager
-def attach(scope: _ScopeT) -> Iterator[_ScopeT]:
+def attach(scope: _ScopeT) -> Generator[_ScopeT, None, None]:
     """Make a run or span current for a block, without starting or ending it: `with holdfast.attach(run):
     …`.
     """

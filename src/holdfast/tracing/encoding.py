@@ -7,13 +7,13 @@ That is looked at and encoded in about a microsecond. Everything else takes the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 import msgspec
 from msgspec import Raw
 
-from holdfast.tracing.json_form import Bounds, JsonForm, OutOfRoomError
+from holdfast.tracing.json_form import Bounds, JsonForm, OutOfRoomError, type_of
 from holdfast.tracing.redaction import RedactHook, hints_at_secret, sensitive_kind
 from holdfast.wire.attributes import REDACTED, TRUNCATED
 from holdfast.wire.operations import NO_JSON
@@ -59,35 +59,30 @@ class PayloadEncoder:
         """
         if self._hook is not None:
             return self._careful_pair(payload, attributes, what)
+        redact = self._redact
+        body = about = NO_JSON
         try:
-            known = self._known_keys
-            size = encoded_attributes = encoded = None
             if payload is not None:
-                if type(payload) is not dict:
-                    return self._careful_pair(payload, attributes, what)
-                size = self._room_after(payload, self._max_payload, _DEEPEST_PLAIN, known)
-                if size < 0:
-                    return self._careful_pair(payload, attributes, what)
-                encoded = _encode(payload)
-                if len(encoded) > self._max_payload or (self._redact and hints_at_secret(encoded)):
-                    return self._careful_pair(payload, attributes, what)
-            if attributes:
-                left = self._room_after(attributes, self._max_payload, _DEEPEST_PLAIN, known)
-                if left < 0:
-                    return self._careful_pair(payload, attributes, what)
-                encoded_attributes = _encode(attributes)
                 if (
-                    self._max_payload - left >= _SHORTEST_SECRET
-                    and self._redact
-                    and hints_at_secret(encoded_attributes)
+                    type_of(payload) is not dict
+                    or self._room_after(payload, self._max_payload, _DEEPEST_PLAIN) < 0
                 ):
                     return self._careful_pair(payload, attributes, what)
+                encoded = _encode(payload)
+                if len(encoded) > self._max_payload or (redact and hints_at_secret(encoded)):
+                    return self._careful_pair(payload, attributes, what)
+                body = Raw(encoded)
+            if attributes:
+                left = self._room_after(attributes, self._max_payload, _DEEPEST_PLAIN)
+                if left < 0:
+                    return self._careful_pair(payload, attributes, what)
+                encoded = _encode(attributes)
+                if redact and left < self._max_payload - _SHORTEST_SECRET and hints_at_secret(encoded):
+                    return self._careful_pair(payload, attributes, what)
+                about = Raw(encoded)
         except Exception:  # noqa: BLE001 - whatever it was, the careful way copes with it
             return self._careful_pair(payload, attributes, what)
-        return (
-            NO_JSON if encoded is None else Raw(encoded),
-            NO_JSON if encoded_attributes is None else Raw(encoded_attributes),
-        )
+        return body, about
 
     def text(self, text: str, limit: int) -> str:
         """`text` as it may be recorded outside a payload (a message, a stack): no secrets, at most `limit`
@@ -97,50 +92,35 @@ class PayloadEncoder:
         shaped: str = form.of(text)
         return shaped
 
-    def _room_after(self, value: Any, room: int, depth: int, known: set[str]) -> int:
-        """What is left of `room` characters once `value` is in; negative where it is not plain or does not
-        fit.
-        """
-        kind = type(value)
+    def _room_after(self, value: Any, room: int, depth: int) -> int:
+        """What is left of `room` characters once `value` is in; negative where it is not plain or too large."""
+        kind = type_of(value)
         if kind is dict:
-            for key, held in value.items():
-                if key not in known and not self._learn(key):
-                    return _NO_ROOM
-                kind = type(held)
-                if kind is str:
-                    room -= len(held)
-                elif kind in _ATOMS:
-                    continue
-                elif kind is float:
-                    if held - held != 0:
-                        return _NO_ROOM
-                elif depth:
-                    room = self._room_after(held, room, depth - 1, known)
-                    if room < 0:
-                        return _NO_ROOM
-                else:
-                    return _NO_ROOM
-            return room - len(value)
-        if kind is list or kind is tuple:
+            if not value.keys() <= self._known_keys and not all(map(self._learn, value)):
+                return _NO_ROOM
+            held_values: Iterable[Any] = value.values()
+        elif kind is list or kind is tuple:
             if len(value) > room:
                 return _NO_ROOM
-            for held in value:
-                kind = type(held)
-                if kind is str:
-                    room -= len(held)
-                elif kind in _ATOMS:
-                    continue
-                elif kind is float:
-                    if held - held != 0:
-                        return _NO_ROOM
-                elif depth:
-                    room = self._room_after(held, room, depth - 1, known)
-                    if room < 0:
-                        return _NO_ROOM
-                else:
+            held_values = value
+        else:
+            return _NO_ROOM
+        for held in held_values:
+            kind = type_of(held)
+            if kind is str:
+                room -= len(held)
+            elif kind in _ATOMS:
+                continue
+            elif kind is float:
+                if held - held != 0:  # NaN or infinite
                     return _NO_ROOM
-            return room - len(value)
-        return _NO_ROOM
+            elif depth:
+                room = self._room_after(held, room, depth - 1)
+                if room < 0:
+                    return _NO_ROOM
+            else:
+                return _NO_ROOM
+        return room
 
     def _learn(self, key: Any) -> bool:
         if type(key) is not str or len(key) > _LONGEST_KNOWN_KEY:
@@ -184,7 +164,7 @@ class PayloadEncoder:
                 shaped = form.of(value, path)
             except (OutOfRoomError, RecursionError):
                 continue
-            if not isinstance(shaped, dict):
+            if type_of(shaped) is not dict:
                 shaped = {"value": shaped}
             if marks:
                 shaped.update(marks)

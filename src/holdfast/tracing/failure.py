@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import TracebackType
-from typing import Final
+from typing import Final, cast
 
 from holdfast.wire.operations import RecordedError
 from holdfast.wire.vocabulary import SpanStatus
@@ -33,7 +33,8 @@ def outcome(error: BaseException) -> SpanStatus:
     if isinstance(error, KeyboardInterrupt):
         return SpanStatus.CANCELLED
     if isinstance(error, BaseExceptionGroup):
-        ends = {outcome(one) for one in error.exceptions}
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        ends = {outcome(one) for one in group.exceptions}
         return SpanStatus.CANCELLED if ends == {SpanStatus.CANCELLED} else SpanStatus.FAILED
     # By name: importing asyncio to ask would cost more than all of Holdfast.
     for kind in type(error).__mro__:
@@ -68,9 +69,10 @@ def _stack(error: BaseException) -> str:
         head = "Traceback (most recent call last):\n" if link.__traceback__ else ""
         parts.append(f"{head}{_frames(link.__traceback__)}{type(link).__qualname__}: {_message(link)[:2000]}")
         if isinstance(link, BaseExceptionGroup):
+            group = cast("BaseExceptionGroup[BaseException]", link)
             parts[-1] += "".join(
                 f"\n  [{place}] {type(one).__qualname__}: {_message(one)[:500]}"
-                for place, one in enumerate(link.exceptions[:20], 1)
+                for place, one in enumerate(group.exceptions[:20], 1)
             )
         link = link.__cause__ or (None if link.__suppress_context__ else link.__context__)
     return "\n\nwhich led to:\n\n".join(reversed(parts))

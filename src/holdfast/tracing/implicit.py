@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast._ids import new_id
 from holdfast.tracing.encoding import Given
+from holdfast.tracing.record import own_key
 from holdfast.tracing.span import Span
 from holdfast.wire.operations import RecordedError
 from holdfast.wire.vocabulary import InstanceStatus, SpanStatus
@@ -18,8 +19,6 @@ __all__ = ["span_with_own_run"]
 
 
 class _SpanWithOwnRun(Span):
-    __slots__ = ()
-
     def _begin(self, status: SpanStatus, at: int | None = None) -> None:
         self.run.start(at=at)
         super()._begin(status, at)
@@ -50,4 +49,5 @@ def span_with_own_run(
     run = client.run(name)
     if client.config.disabled:
         return run.span(name)
-    return _SpanWithOwnRun(run, run.record, id or new_id(), name, type, None, payload, attributes)
+    span_id = id or new_id()
+    return _SpanWithOwnRun(run, span_id, name, type, None, own_key(span_id), run.record, payload, attributes)

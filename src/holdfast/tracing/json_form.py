@@ -29,17 +29,35 @@ from itertools import islice
 from os import PathLike, fspath
 from time import monotonic
 from types import FunctionType, ModuleType
-from typing import Any, Final
+from typing import Any, Final, cast
 from uuid import UUID
 
 import msgspec
 
 from holdfast.tracing.redaction import RedactHook, hints_at_secret, redact_text, sensitive_kind
 
-__all__ = ["Bounds", "JsonForm", "OutOfRoomError"]
+__all__ = ["Bounds", "JsonForm", "OutOfRoomError", "type_of"]
 
 Fields = Mapping[Any, Any] | None
+
+type_of: Final = cast("Callable[[Any], Any]", type)
+"""`type`, telling the type checker nothing: what it makes of an object of any type helps nobody."""
+
 _TIMES: Final = (dt.datetime, dt.date, dt.time, dt.timedelta)
+
+
+def _kinds(*kinds: Any) -> tuple[type[Any], ...]:
+    """Types whose check leaves a value, to the type checker, the unknown object that it is."""
+    return kinds
+
+
+_BYTES: Final = _kinds(bytes, bytearray, memoryview)
+_MAPPING: Final = _kinds(Mapping)
+_SEQUENCES: Final = _kinds(list, tuple, deque, range)
+_SETS: Final = _kinds(set, frozenset)
+_PATHS: Final = _kinds(PathLike)
+_path_text: Final = cast("Callable[[Any], Any]", fspath)
+_TUPLE: Final = _kinds(tuple)
 _BIGGEST_INT: Final = 1 << 64
 _NODES_BETWEEN_LOOKS: Final = 256
 
@@ -94,7 +112,7 @@ class JsonForm:
         if self._hook is not None:
             value = self._hooked(value, path)
         self._spend(1)
-        kind = type(value)
+        kind = type_of(value)
         if kind is str:
             return self._text(value)
         if value is None or kind is bool or (kind is int and -_BIGGEST_INT < value < _BIGGEST_INT):
@@ -118,26 +136,26 @@ class JsonForm:
                 return whole if -_BIGGEST_INT < whole < _BIGGEST_INT else self._text(_digits(whole))
             if isinstance(value, float):
                 return self.of(float(value), path)
-            if isinstance(value, bytes | bytearray | memoryview):
+            if isinstance(value, _BYTES):
                 return self._bytes(value)
             if isinstance(value, _TIMES):
                 return msgspec.to_builtins(value)
             if isinstance(value, UUID | Decimal | complex):
                 return str(value)
-            if isinstance(value, PathLike):
-                return self.of(fspath(value), path)
+            if isinstance(value, _PATHS):
+                return self.of(_path_text(value), path)
             if isinstance(value, BaseException):
-                return {"type": type(value).__qualname__, "message": self._text(_shown(value, str))}
+                return {"type": type_of(value).__qualname__, "message": self._text(_shown(value, str))}
             if isinstance(value, type | FunctionType | ModuleType):
                 return self._text(_shown(value, repr))
-            if isinstance(value, Mapping):
+            if isinstance(value, _MAPPING):
                 return self._within(value, path, self._object)
             fields = _fields(value)
             if fields is not None:
                 return self._within(value, path, lambda _, where: self._object(fields, where))
-            if isinstance(value, list | tuple | deque | range):
+            if isinstance(value, _SEQUENCES):
                 return self._within(value, path, self._array)
-            if isinstance(value, set | frozenset):
+            if isinstance(value, _SETS):
                 return self._within(value, path, lambda items, where: self._array(_in_order(items), where))
             small = _small_array(value)
             if small is not None:
@@ -155,7 +173,7 @@ class JsonForm:
             return {"$cycle": True}
         if len(self._open) >= self._bounds.depth:
             self.omitted += 1
-            return {"$truncated": {"depth": self._bounds.depth, "type": type(value).__qualname__}}
+            return {"$truncated": {"depth": self._bounds.depth, "type": type_of(value).__qualname__}}
         self._open.add(id(value))
         try:
             return shape(value, path)
@@ -184,7 +202,8 @@ class JsonForm:
 
     def _array(self, value: Any, path: tuple[str | int, ...]) -> list[Any]:
         shaped: list[Any] = []
-        for position, held in enumerate(islice(value, self._bounds.items)):
+        items: Iterable[Any] = islice(cast("Iterable[Any]", value), self._bounds.items)
+        for position, held in enumerate(items):
             if self._full():
                 break
             shaped.append(self.of(held, (*path, position)))
@@ -223,9 +242,10 @@ class JsonForm:
         self._spend(len(text))
         return text if length <= limit else f"{text} […truncated: kept {limit} of {length} characters]"
 
-    def _bytes(self, value: bytes | bytearray | memoryview) -> Any:
-        size = value.nbytes if isinstance(value, memoryview) else len(value)
-        head = bytes(memoryview(value).cast("B")[: self._bounds.text])
+    def _bytes(self, value: Any) -> Any:
+        view = memoryview(value).cast("B")
+        size = view.nbytes
+        head = bytes(view[: self._bounds.text])
         try:
             text = head.decode()
         except UnicodeDecodeError:
@@ -292,7 +312,7 @@ def _shown(value: Any, how: Callable[[Any], str]) -> str:
     try:
         return how(value)
     except Exception as error:  # noqa: BLE001 - a failing __repr__ must not fail the agent
-        return f"<{type(value).__qualname__}: {how.__name__} raised {type(error).__qualname__}>"
+        return f"<{type_of(value).__qualname__}: {how.__name__} raised {type(error).__qualname__}>"
 
 
 def _without_surrogates(text: str) -> str:
@@ -315,14 +335,14 @@ def _in_order(items: Iterable[Any]) -> list[Any]:
 
 
 def _fields(value: Any) -> Fields:
-    kind: Any = type(value)
+    kind = type_of(value)
     if isinstance(value, msgspec.Struct):
         return {name: getattr(value, name) for name in value.__struct_fields__}
     if hasattr(kind, "__dataclass_fields__"):
         return _present(value, kind.__dataclass_fields__)
     if hasattr(kind, "__attrs_attrs__"):
         return _present(value, [field.name for field in kind.__attrs_attrs__])
-    if isinstance(value, tuple) and hasattr(kind, "_fields"):
+    if isinstance(value, _TUPLE) and hasattr(kind, "_fields"):
         return dict(zip(kind._fields, value, strict=False))
     if hasattr(kind, "model_dump") and hasattr(kind, "model_fields"):
         return _mapping(value.model_dump(warnings=False))
@@ -336,10 +356,10 @@ def _present(value: Any, names: Iterable[str]) -> dict[str, Any]:
 
 
 def _mapping(dumped: Any) -> Fields:
-    return dumped if isinstance(dumped, Mapping) else {"value": dumped}
+    return dumped if isinstance(dumped, _MAPPING) else {"value": dumped}
 
 
 def _small_array(value: Any) -> Any:
-    if type(value).__module__.partition(".")[0] != "numpy":
+    if type_of(value).__module__.partition(".")[0] != "numpy":
         return None
     return value.tolist() if value.size <= 1000 else None

@@ -12,6 +12,7 @@ from holdfast.tracing.capture import Arguments, Items
 from holdfast.tracing.client import Client
 from holdfast.tracing.context import current_scope, peek, replace
 from holdfast.tracing.implicit import span_with_own_run
+from holdfast.tracing.json_form import type_of
 from holdfast.tracing.redaction import RedactHook
 from holdfast.tracing.span import Span
 from holdfast.wire.vocabulary import SpanType
@@ -85,7 +86,7 @@ class _Observed:
         redact: RedactHook | None,
         root: bool,
     ) -> None:
-        inner = function.__func__ if isinstance(function, classmethod | staticmethod) else function
+        inner: Any = getattr(function, "__func__", function)  # of a classmethod or staticmethod
         self._name: str = name or getattr(inner, "__qualname__", None) or repr(inner)[:120]
         self._type = span_type
         self._arguments = Arguments(inner)
@@ -95,10 +96,9 @@ class _Observed:
         self._root = root
 
     def wrapped(self, function: Any) -> Any:
-        if isinstance(function, classmethod):
-            return classmethod(self.wrapped(function.__func__))
-        if isinstance(function, staticmethod):
-            return staticmethod(self.wrapped(function.__func__))
+        kind = type_of(function)
+        if kind is classmethod or kind is staticmethod:
+            return cast("Any", kind)(self.wrapped(function.__func__))
         if inspect.isasyncgenfunction(function):
             return self._async_generator(function)
         if inspect.isgeneratorfunction(function):

@@ -61,7 +61,7 @@ def read_headers(headers: Mapping[str, str]) -> Remote | None:
     """The run that these headers (in any case) carry; None where they are missing, malformed or another
     system's.
     """
-    lower = {name.lower(): value for name, value in headers.items() if isinstance(name, str)}
+    lower = {name.lower(): value for name, value in headers.items()}
     found = _TRACEPARENT.fullmatch(lower.get("traceparent", "").strip().lower())
     if found is None:
         return None

@@ -17,23 +17,27 @@ from holdfast.wire.vocabulary import EventLevel
 if TYPE_CHECKING:
     from holdfast.tracing.span import Span
 
-__all__ = ["RunRecord", "encode_operation", "operation_key"]
+__all__ = ["RunRecord", "encode_operation", "merged", "operation_key", "own_key"]
 
 encode_operation: Final = msgspec.json.Encoder().encode
 
-_SHORTEST_OWN_KEY: Final = 8
-_LONGEST_OWN_KEY: Final = 60
+_SHORTEST_KEY: Final = 8
+_LONGEST_OWN_KEY: Final = 62
 _MOST_MESSAGE: Final = 16_384
 _MOST_STACK: Final = 32_768
 
 
-def operation_key(subject: str, verb: str) -> str:
-    """The idempotency key of the one operation of this kind that a subject (a span, a run) can see: 8 to 64
-    long.
+def own_key(subject: str) -> str:
+    """What the idempotency keys of an id's operations begin with: the id, where a key may be so long.
+
+    A key has 8 to 64 characters, a client's id up to 128. Delivered twice, an operation has the same key.
     """
-    if _SHORTEST_OWN_KEY <= len(subject) <= _LONGEST_OWN_KEY:
-        return f"{subject}.{verb}"
-    return new_id()
+    return subject if _SHORTEST_KEY <= len(subject) <= _LONGEST_OWN_KEY else new_id()
+
+
+def operation_key(subject: str, verb: str) -> str:
+    """The key of the one operation of this kind that an id can see; `verb` is one character."""
+    return f"{own_key(subject)}.{verb}"
 
 
 class RunRecord:
@@ -112,5 +116,6 @@ class RunRecord:
 def merged(old: Given, new: Given) -> Any:
     """Two mappings as one, the new one winning; anything else replaces what was there."""
     if isinstance(old, dict) and isinstance(new, dict):
-        return {**old, **new}
+        both: dict[Any, Any] = {**old, **new}
+        return both
     return new

@@ -48,11 +48,11 @@ _KEY_OWNERS: Final = {
     "service": "api_key",
     "subscription": "api_key",
 }
-_HARMLESS_TOKENS: Final = frozenset(
-    ("page", "next", "previous", "prev", "continuation", "continue", "sync", "cursor", "start", "end")
-    + ("pad", "eos", "bos", "unk", "sep", "cls", "mask", "stop", "special", "image", "audio")
-    + ("per", "first", "last", "each")
-)
+_HARMLESS_TOKENS: Final = {
+    *("page", "next", "previous", "prev", "continuation", "continue", "sync", "cursor", "start", "end"),
+    *("pad", "eos", "bos", "unk", "sep", "cls", "mask", "stop", "special", "image", "audio"),
+    *("per", "first", "last", "each"),
+}
 """What comes before `token` when it is a position in a listing or a piece of text, not a credential."""
 
 
@@ -100,8 +100,8 @@ def hints_at_secret(
         or (95 in encoded and underscore(encoded))
         or (73 in encoded and capital_i(encoded))
         or (74 in encoded and capital_j(encoded))
-        or (64 in encoded and b"://" in encoded)
-        or encoded.find(b"earer ") >= 0
+        or (64 in encoded and encoded.find(b"://") >= 0)
+        or (66 in encoded and encoded.find(b"Bearer ") >= 0)
     )
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from typing import Any, Self
+from typing import Any, Self, TypeVar, cast
 
 import msgspec
 
@@ -16,6 +16,7 @@ from holdfast.wire.operations import QualitySchema, SchemaVersion, SpanTypeSchem
 __all__ = ["SchemaRegistry"]
 
 JsonSchema = dict[str, Any]
+_T = TypeVar("_T")
 
 
 class SchemaRegistry:
@@ -127,15 +128,15 @@ class SchemaRegistry:
 
         Raises `SchemaConflictError` at the first difference, and then nothing has changed.
         """
-        theirs = other.snapshot()
+        params, results, types, quality = other.snapshot()
         with self._lock:
-            ours = (self._params, self._results, self._types, self._quality)
-            for mine, new in zip(ours, theirs, strict=True):
-                for name, schema in new.items():
-                    if name in mine and mine[name] != schema:
-                        raise SchemaConflictError(name, "is registered with another schema on each side")
-            for mine, new in zip(ours, theirs, strict=True):
-                mine.update(new)  # type: ignore[arg-type]  # zip has lost that each pair is of one type
+            merged = (
+                _union(self._params, params),
+                _union(self._results, results),
+                _union(self._types, types),
+                _union(self._quality, quality),
+            )
+            self._params, self._results, self._types, self._quality = merged
             self._version = None
 
     def snapshot(
@@ -179,6 +180,13 @@ def _refuse_second(name: str, held: dict[str, JsonSchema]) -> None:
         raise SchemaConflictError(name, "is registered already", "use register_unsafe to replace it")
 
 
+def _union(ours: dict[str, _T], theirs: dict[str, _T]) -> dict[str, _T]:
+    for name, schema in theirs.items():
+        if name in ours and ours[name] != schema:
+            raise SchemaConflictError(name, "is registered with another schema on each side")
+    return {**ours, **theirs}
+
+
 def _json(schema: JsonSchema, name: str) -> JsonSchema:
     """A copy that the caller's later changes do not reach, of JSON only."""
     try:
@@ -187,4 +195,4 @@ def _json(schema: JsonSchema, name: str) -> JsonSchema:
         raise InvalidInputError(name, f"the schema is not JSON: {error}") from None
     if not isinstance(copy, dict):
         raise InvalidInputError(name, "the schema is not a JSON object")
-    return copy
+    return cast("JsonSchema", copy)

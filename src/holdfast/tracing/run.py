@@ -10,7 +10,7 @@ from holdfast._ids import new_id
 from holdfast.tracing.context import Scope, enter_again, peek, replace
 from holdfast.tracing.encoding import Given
 from holdfast.tracing.failure import outcome
-from holdfast.tracing.record import RunRecord, encode_operation, merged, operation_key
+from holdfast.tracing.record import RunRecord, encode_operation, merged, operation_key, own_key
 from holdfast.tracing.span import Span
 from holdfast.wire.attributes import RUN_OUTPUT
 from holdfast.wire.operations import (
@@ -158,7 +158,11 @@ class Run:
             parent_id = parent
         else:
             parent_id = parent.id if isinstance(parent, Span) else record.remote_parent
-        return Span(self, record, id or new_id(), name, type, parent_id, payload, attributes)
+        if id is None:
+            id = key = new_id()  # noqa: A001 - the argument itself
+        else:
+            key = own_key(id)
+        return Span(self, id, name, type, parent_id, key, record, payload, attributes)
 
     def start_span(
         self,
@@ -213,7 +217,7 @@ class Run:
             record.append(
                 encode_operation(
                     SpanCreate(
-                        idempotency_key=operation_key(span.id, "c"),
+                        idempotency_key=new_id(),
                         agent_instance_id=self.id,
                         id=span.id,
                         parent_span_id=span.parent_id,

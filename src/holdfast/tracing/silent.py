@@ -53,8 +53,6 @@ class _SilentRecord(RunRecord):
 
 
 class _SilentSpan(Span):
-    __slots__ = ()
-
     def _begin(self, status: SpanStatus, at: int | None = None) -> None:
         self._started_at = 1
 
@@ -80,7 +78,7 @@ class _SilentRun(Run):
         parent: Span | Run | str | None = None,
         id: str | None = None,  # noqa: A002 - the wire's word
     ) -> Span:
-        return _SilentSpan(self, self.record, id or _NO_ID, name, type)
+        return _SilentSpan(self, id or _NO_ID, name, type, None, "", self.record)
 
     def record_quality(self, name: str, payload: Given, *, at: int | None = None) -> None:
         return
