@@ -183,12 +183,9 @@ def test_it_warns_once_then_says_once_that_it_is_exceeded() -> None:
     """A notice at the mark, one beyond the limit, in each budget concerned, and none twice."""
     root = Budget(Limits(usd=10.0, warn_at=0.5), name="root")
     child = root.child(Limits(usd=1.0), name="child")
-    seen = []
-    for _ in range(6):
-        seen.append([(n.budget, n.exceeded) for n in child.charge(Spend(usd=0.5), 0.0)])
-    seen.append([(n.budget, n.exceeded) for n in child.charge(Spend(usd=3.0), 0.0)])
-    seen.append([(n.budget, n.exceeded) for n in child.charge(Spend(usd=3.0), 0.0)])
-    seen.append([(n.budget, n.exceeded) for n in child.charge(Spend(usd=3.0), 0.0)])
+    spends = [0.5] * 6 + [3.0] * 3
+    notices = [child.charge(Spend(usd=usd), 0.0) for usd in spends]
+    seen = [[(notice.budget, notice.exceeded) for notice in told] for told in notices]
     assert seen == [
         [],
         [("child", False)],
