@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
-from types import FrameType
 from typing import Annotated
 from urllib.parse import quote
 
@@ -17,7 +15,7 @@ from msgspec import Struct
 from holdfast.cli.demo_agent.agent import AGENT, AGENT_VERSION, RUN_NAME, TASK, Audit, schemas
 from holdfast.cli.demo_agent.chat import planner_from
 from holdfast.cli.demo_view import StepView, show_report
-from holdfast.cli.hosting import Presence, near_address, start_errors
+from holdfast.cli.hosting import Presence, near_address, start_errors, stoppable
 from holdfast.cli.local import ACCOUNT, DataOption, local_auth, running_server
 from holdfast.cli.output import console, remarks
 from holdfast.errors import CommandError
@@ -59,7 +57,8 @@ def demo(
         _point_to(host, run_id)
         if host.ours and not once:
             remarks.print("[dim]The server keeps running. Ctrl-C stops it.[/]")
-            _wait_for_stop()
+            with stoppable():
+                threading.Event().wait()
 
 
 @contextmanager
@@ -101,14 +100,3 @@ def _point_to(host: _Host, run_id: str) -> None:
     if not host.ours:
         return
     console.print(f"[dim]Later: {host.url}{page}[/]")
-
-
-def _wait_for_stop() -> None:
-    stop = threading.Event()
-
-    def stopped(_number: int, _frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, stopped)
-    with suppress(KeyboardInterrupt):
-        stop.wait()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import FrameType
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -21,7 +23,7 @@ from holdfast.server.running import Listening
 from holdfast.tracing.adopter import Adopter, adopt_for
 from holdfast.tracing.pipeline import spool_root
 
-__all__ = ["Presence", "near_address", "start_errors"]
+__all__ = ["Presence", "near_address", "start_errors", "stoppable"]
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - replaced, not listened on
 
@@ -70,6 +72,24 @@ class Presence:
         if self._said is not None and announcement() == self._said:
             with suppress(OSError):
                 announcement_file().unlink()
+
+
+@contextmanager
+def stoppable() -> Generator[None]:
+    """Ctrl-C and SIGTERM end the block: what follows it (and every `finally` inside it) still runs.
+
+    Without this a SIGTERM would end the process on the spot. For the main thread only.
+    """
+
+    def interrupt(_number: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        with suppress(KeyboardInterrupt):
+            yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from holdfast._version import __version__
-from holdfast.cli.hosting import Presence, near_address, start_errors
+from holdfast.cli.hosting import Presence, near_address, start_errors, stoppable
 from holdfast.cli.local import DataOption
 from holdfast.cli.output import JsonFlag, console, print_json, remarks
 from holdfast.server.config import ServerConfig
@@ -55,7 +55,7 @@ def serve(
         if open_browser:
             webbrowser.open(login_url)
 
-    with start_errors(config):
+    with start_errors(config), stoppable():
         try:
             run_server(config, ready=ready)
         finally:

@@ -72,12 +72,11 @@ def list_tokens(data: DataOption = None, json: JsonFlag = False) -> None:
     if not found:
         remarks.print("There are no tokens. `holdfast token create NAME` makes one.")
         return
-    table = plain_table("id", "name", "token", "may", "status", "last used", "expires")
+    table = plain_table("token", "name", "may", "status", "last used", "expires")
     for info in found:
         table.add_row(
-            info.id,
+            info.hint,
             info.name,
-            f"{info.hint}…",
             ", ".join(sorted(info.scopes)),
             info.status,
             _day(info.last_used_at),
@@ -88,22 +87,28 @@ def list_tokens(data: DataOption = None, json: JsonFlag = False) -> None:
 
 @token.command()
 def revoke(
-    id: Annotated[str, typer.Argument(help="The token's id, from `holdfast token list`.")],
+    which: Annotated[
+        str,
+        typer.Argument(metavar="TOKEN", help="Its first characters as `token list` shows them, or its id."),
+    ],
     data: DataOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Revoke a token for good. A running server obeys within five seconds."""
     with local_auth(data) as auth:
+        found = [info for info in auth.tokens(ACCOUNT) if which in (info.id, info.hint)]
+        if len(found) != 1:
+            problem = "several tokens begin with" if found else "there is no token"
+            fix = "name it by its id: `holdfast token list --json`" if found else "see `holdfast token list`"
+            raise CommandError(f"{problem} {which!r}", fix=fix)
         try:
-            auth.set_status(ACCOUNT, id, TokenStatus.REVOKED)
+            auth.set_status(ACCOUNT, found[0].id, TokenStatus.REVOKED)
         except ApiError:
-            raise CommandError(
-                f"there is no token {id!r} that could be revoked", fix="see `holdfast token list`"
-            ) from None
+            raise CommandError(f"{which} was revoked before") from None
     if json:
-        print_json({"id": id, "status": TokenStatus.REVOKED})
+        print_json({"id": found[0].id, "status": TokenStatus.REVOKED})
     else:
-        console.print(f"{id} is revoked", markup=False)
+        console.print(f"{found[0].hint} ({found[0].name}) is revoked", markup=False)
 
 
 def _shown(info: TokenInfo, secret: str | None = None) -> _Shown:
@@ -121,7 +126,7 @@ def _shown(info: TokenInfo, secret: str | None = None) -> _Shown:
 
 
 def _day(ns: int | None) -> str:
-    return "never" if ns is None else iso_utc(ns)[:16].replace("T", " ")
+    return "never" if ns is None else iso_utc(ns)[:10]
 
 
 def _nanoseconds(text: str) -> int:
