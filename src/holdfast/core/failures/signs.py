@@ -122,7 +122,7 @@ FIRM: Final = _table(
             model_not_found ModelNotFound InvalidURL MissingSchema InvalidSchema UnsupportedProtocol
             UnsupportedParams unsupported_parameter unknown_parameter unsupported_value invalid_model
             model_not_supported model_not_available ParamValidation UnknownService NoRegion
-            InvalidPrompt TooManyRedirects invalid_image_url invalid_image invalid_image_format
+            TooManyRedirects invalid_image_url invalid_image invalid_image_format
             image_parse_error unsupported_model missing_required_parameter invalid_type
             model_decommissioned no_endpoints_found InvalidInput CookieConflict InvalidHeader
             LocalProtocol""",
@@ -162,7 +162,7 @@ GENERIC: Final = frozenset(
     map(
         sign,
         """BadRequest InvalidRequest invalid_request invalid_request_error InvalidArgument INVALID_ARGUMENT
-        ValidationException bad_request validation_error invalid_parameter invalid_value
+        ValidationException bad_request validation_error invalid_parameter invalid_value invalid_prompt
         request_validation_error""".split(),
     )
 )

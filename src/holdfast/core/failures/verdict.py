@@ -14,7 +14,7 @@ from msgspec import Struct
 
 from holdfast.core.failures.evidence import Evidence
 from holdfast.core.failures.signs import FIRM, GENERIC, LOCAL, SOFT, WRAPPERS, sign
-from holdfast.core.failures.words import says, sounds_like_failure, without_noise
+from holdfast.core.failures.words import normal_form, says, sounds_like_failure
 from holdfast.wire.vocabulary import FailureCategory as C
 
 __all__ = ["Verdict", "decide"]
@@ -59,7 +59,7 @@ _REFINE: Final[Mapping[C, frozenset[C]]] = MappingProxyType(
             }
         ),
         C.AUTH: frozenset({C.QUOTA_EXHAUSTED, C.CONTENT_FILTER, C.RATE_LIMIT}),
-        C.RATE_LIMIT: frozenset({C.QUOTA_EXHAUSTED}),
+        C.RATE_LIMIT: frozenset({C.QUOTA_EXHAUSTED, C.RATE_LIMIT}),
         C.CONTEXT_OVERFLOW: frozenset({C.RATE_LIMIT}),
         C.PROVIDER_UNAVAILABLE: frozenset(
             {
@@ -84,7 +84,7 @@ def decide(evidence: Evidence) -> Verdict:
         return verdict
     shelf = _shelf(evidence)
     local = any(sign(name) in LOCAL for name in evidence.names[:1])
-    message = without_noise(evidence.message, echoes=local)
+    message = normal_form(evidence.message, echoes=local)
     if shelf is not None:
         category, why, code, firm = shelf
         among = _REFINE.get(category)
