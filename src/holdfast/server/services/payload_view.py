@@ -11,7 +11,7 @@ from holdfast.server.services.chat_view import Chat, read_chat
 from holdfast.server.services.clean_text import clean, one_line
 from holdfast.server.services.json_read import as_object, decode_json
 
-__all__ = ["JsonLine", "LineKind", "PayloadView", "show_payload"]
+__all__ = ["JsonLine", "LineKind", "PayloadView", "show_merged", "show_payload"]
 
 _LINES: Final = 400
 _ITEMS: Final = 50
@@ -72,6 +72,21 @@ def show_payload(data: bytes | None, *, limit: int = _LINES) -> PayloadView | No
     walk = _Walk(limit)
     lines = tuple(walk.lines(None, value, "", 0))
     return PayloadView(size=len(data), lines=lines, chat=read_chat(value), clipped=walk.clipped)
+
+
+def show_merged(start: bytes | None, finish: bytes | None) -> PayloadView | None:
+    """How to show the attributes of a start and of a finish as one object, the finish's values winning."""
+    if finish is None or finish == b"null":
+        return show_payload(start)
+    if start is None or start == b"null":
+        return show_payload(finish)
+    try:
+        merged = as_object(decode_json(start)) | as_object(decode_json(finish))
+    except ValueError:
+        return show_payload(finish)
+    walk = _Walk(_LINES)
+    lines = tuple(walk.lines(None, merged, "", 0))
+    return PayloadView(size=len(start) + len(finish), lines=lines, clipped=walk.clipped)
 
 
 class _Walk:

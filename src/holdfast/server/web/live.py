@@ -1,0 +1,48 @@
+"""Word for the page of a live run that something of it has changed. The page then asks for what it shows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator
+from typing import Final
+
+from holdfast.server.services.queries import Queries
+from holdfast.wire.vocabulary import InstanceStatus
+
+__all__ = ["follow_run"]
+
+_LOOK_EVERY: Final = 0.5
+_ALIVE_EVERY: Final = 15.0
+_LONGEST: Final = 600.0
+"""Seconds after which the stream ends by itself; browsers come back at once."""
+
+
+async def follow_run(queries: Queries, account_id: str, run_id: str) -> AsyncGenerator[bytes]:
+    """Server-sent events: `changed` with the run's version now and at each change, `end` when it is final.
+
+    It reads the run's row twice a second and keeps nothing between connections: a reader who comes back,
+    to whichever server, hears the present version first.
+    """
+    yield b"retry: 1000\n\n"
+    told = ""
+    loop = asyncio.get_running_loop()
+    began = spoke = loop.time()
+    while loop.time() - began < _LONGEST:
+        version = await asyncio.to_thread(queries.runs.version, account_id, run_id)
+        if version is None:
+            return
+        stamp = str(version)
+        if InstanceStatus(version.status).final:
+            yield _event("end", stamp)
+            return
+        if stamp != told:
+            told, spoke = stamp, loop.time()
+            yield _event("changed", stamp)
+        elif loop.time() - spoke > _ALIVE_EVERY:
+            spoke = loop.time()
+            yield b": alive\n\n"
+        await asyncio.sleep(_LOOK_EVERY)
+
+
+def _event(name: str, stamp: str) -> bytes:
+    return f"event: {name}\nid: {stamp}\ndata: {stamp}\n\n".encode()
