@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Connection, Select, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.rows import BodyRow, EventRow, InstanceRow, QualityRow, SpanRow
-from holdfast.server.stores.schema import events, instances, quality, span_bodies, spans
+from holdfast.server.stores.schema import agents, events, instances, quality, span_bodies, spans
 
 __all__ = ["ApiReads", "Window"]
 
@@ -69,7 +69,7 @@ class ApiReads:
         """One page of runs, and how many there are in all."""
         where = [instances.c.account_id == account_id]
         if agent_id is not None:
-            where.append(instances.c.agent_id == agent_id)
+            where.append(_of_agent(account_id, agent_id))
         wanted = _windowed(select(instances).where(*where), window, _RUN_ORDERS, instances.c.key)
         with self._store.reader.connect() as connection:
             rows = [InstanceRow(**row) for row in connection.execute(wanted).mappings()]
@@ -90,7 +90,7 @@ class ApiReads:
         """One page of spans that began within the times, and how many there are in all."""
         where = [instances.c.account_id == account_id]
         if agent_id is not None:
-            where.append(instances.c.agent_id == agent_id)
+            where.append(_of_agent(account_id, agent_id))
         if run_id is not None:
             where.append(instances.c.id == run_id)
         if since is not None:
@@ -131,6 +131,14 @@ class ApiReads:
                 select(func.count()).select_from(events).where(events.c.instance_key == key)
             ).scalar_one()
         return found, total
+
+
+def _of_agent(account_id: str, agent: str) -> ColumnElement[bool]:
+    """Runs of the agent with that id or name: a registration may name it by either."""
+    known = select(agents.c.id).where(
+        agents.c.account_id == account_id, or_(agents.c.id == agent, agents.c.name == agent)
+    )
+    return instances.c.agent_id.in_(known)
 
 
 def _windowed(
