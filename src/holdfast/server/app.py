@@ -22,10 +22,12 @@ from holdfast.server.services.auth import Auth
 from holdfast.server.services.commit import Committer
 from holdfast.server.services.context import Services
 from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.web.routes import web_routes
 
 __all__ = ["create_app", "open_services", "open_store"]
 
@@ -55,6 +57,7 @@ def open_services(config: ServerConfig) -> Generator[Services]:
                 auth=auth,
                 ingest=Ingest(committer),
                 records=Records(store),
+                queries=Queries(store),
             )
         finally:
             committer.close()
@@ -76,7 +79,7 @@ def create_app(config: ServerConfig) -> Litestar:
         return Protection(app, local_only=is_loopback(config.host))
 
     return Litestar(
-        route_handlers=[*api_routes()],
+        route_handlers=[*api_routes(), *web_routes()],
         lifespan=[lifespan],
         exception_handlers=HANDLERS,
         middleware=[protected],

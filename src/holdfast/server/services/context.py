@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
 from holdfast.server.stores.base import Store
 
@@ -23,4 +24,5 @@ class Services:
     store: Store
     auth: Auth
     ingest: Ingest
+    queries: Queries
     records: Records
