@@ -27,7 +27,8 @@ def operation(key: str, size: int = 300) -> bytes:
 def pipeline_at(url: str, root: Path | None, **options: object) -> Pipeline:
     """A quick pipeline onto `url`."""
     transport = TransportOptions(timeout=5.0)
-    settings = PipelineOptions(root=root, export_interval=0.02, transport=transport, **options)  # type: ignore[arg-type]  # keyword arguments of a test
+    options = {"export_interval": 0.02, **options}
+    settings = PipelineOptions(root=root, transport=transport, **options)  # type: ignore[arg-type]  # keyword arguments of a test
     return open_pipeline(Destination(url=url, token="secret"), settings)
 
 

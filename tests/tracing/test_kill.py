@@ -96,9 +96,10 @@ def test_two_hundred_kills_lose_nothing(tmp_path: Path, sink: SinkProcess) -> No
             sink.kill()
         if first % 20 == 14:
             sink.start()
-        pids = []
-        for child in (first, first + 1):
-            pids.append(fork(lambda child=child: record_paced(sink.url, root, child, progress, seconds)))
+        pids = [
+            fork(lambda child=child: record_paced(sink.url, root, child, progress, seconds))
+            for child in (first, first + 1)
+        ]
         moments = sorted((chance.uniform(0.0, seconds * 1.3), pid) for pid in pids)
         began = time.monotonic()
         for moment, pid in moments:

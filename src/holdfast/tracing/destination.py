@@ -12,7 +12,15 @@ import msgspec
 
 from holdfast._settings import state_dir
 
-__all__ = ["LOCAL", "LOCAL_SERVER_FILE", "Destination", "LocalServer", "is_loopback", "local_token", "same_server"]
+__all__ = [
+    "LOCAL",
+    "LOCAL_SERVER_FILE",
+    "Destination",
+    "LocalServer",
+    "is_loopback",
+    "local_token",
+    "same_server",
+]
 
 LOCAL_SERVER_FILE: Final = "local-server.json"
 LOCAL: Final = "local"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Condition
 from typing import Final, Protocol
@@ -88,6 +89,7 @@ class Exporter:
         self._wake: queue.SimpleQueue[None] = queue.SimpleQueue()  # its `put` may interrupt itself: signals
         self._progress = Condition()
         self._hurried = False
+        self._waiting = 0
         self._deadline: float | None = None
         self._given_up = False
         self._draining = False
@@ -109,16 +111,16 @@ class Exporter:
 
     def wait_for(self, settled: int, timeout: float) -> bool:
         """Wait until so many of the spool's records are settled."""
-        deadline = time.monotonic() + timeout
-        self.hurry()
+        spool = self._spool
+        if spool is None:
+            return True
         with self._progress:
-            while self._spool is not None and self._spool.settled < settled:
-                rest = deadline - time.monotonic()
-                if rest <= 0:
-                    return False
-                self._progress.wait(rest)
-                self._hurried = True
-        return True
+            self._waiting += 1
+            self.hurry()
+            try:
+                return self._progress.wait_for(lambda: spool.settled >= settled, timeout)
+            finally:
+                self._waiting -= 1
 
     def stop(self, deadline: float) -> None:
         """Deliver what can be until `deadline` (monotonic seconds), then leave `run`."""
@@ -138,15 +140,15 @@ class Exporter:
 
     def run(self) -> None:
         """Deliver until stopped. Nothing that goes wrong ends it."""
+        self._gather()
         while not self._over():
             try:
-                pause = self._turn()
+                self._turn()
             except Exception as error:  # noqa: BLE001 - a bug in delivery must not end delivery
                 self._problems.report(Problem.BUG, repr(error))
-                self._abandon()
-                pause = SLOW_RETRY
                 self._given_up = True
-            self._rest(pause)
+                self._abandon()
+                self._sleep(SLOW_RETRY, lightly=False)
         self._abandon()
 
     def _over(self) -> bool:
@@ -159,41 +161,50 @@ class Exporter:
             return False
         return self._spool is None or self._spool.pending_bytes == 0
 
-    def _rest(self, pause: float | None) -> None:
-        """Sleep for `pause` seconds (None: until woken), shorter where somebody waits."""
-        until = None if pause is None else time.monotonic() + pause
-        backing_off = self._delivery is not None
+    def _gather(self) -> None:
+        """Let what is being recorded travel together, unless somebody waits for it."""
+        if not self._waiting and self._deadline is None:
+            self._sleep(self._interval, lightly=False)
+
+    def _sleep(self, seconds: float | None, *, lightly: bool) -> None:
+        """Until the time is over (None: without end) or `hurry` is called; `lightly`: or anything is recorded."""
+        until = None if seconds is None else time.monotonic() + seconds
         while not self._hurried:
+            if self._deadline is not None:
+                if self._given_up:
+                    return
+                until = self._deadline if until is None else min(until, self._deadline)
             rest = None if until is None else until - time.monotonic()
             if rest is not None and rest <= 0:
                 return
-            try:
+            with suppress(queue.Empty):
                 self._wake.get(timeout=rest)
-            except queue.Empty:
-                return
-            if not backing_off and until is None:
-                self._rest(self._interval)  # what comes right behind travels along
-                return
+                if lightly:
+                    return
         self._hurried = False
 
-    def _turn(self) -> float | None:
-        """One step of delivery. Seconds to rest after it; None: until woken."""
+    def _turn(self) -> None:
+        """One step of delivery, and the rest after it."""
         if self._delivery is None:
             self._delivery = self._next_delivery()
         if self._delivery is None:
             self._draining = False
             self._announce()
-            return self._idle()
+            self._idle()
+            return
         source, delivery = self._delivery
         step = delivery.step(self._send)
         self._record(source, step)
-        if delivery.done:
-            source.settle(delivery.batch)
-            self._delivery = None
-            if self._spool is not None and source is self._spool:
-                self._announce()
-                return 0.0 if self._spool.pending_bytes >= MAX_BATCH_BYTES // 4 else self._interval
-        return step.pause
+        if not delivery.done:
+            if step.pause:
+                self._sleep(step.pause, lightly=False)
+            return
+        source.settle(delivery.batch)
+        self._delivery = None
+        if self._spool is not None and source is self._spool:
+            self._announce()
+            if self._spool.pending_bytes < MAX_BATCH_BYTES // 4:
+                self._gather()
 
     def _next_delivery(self) -> tuple[Source, Delivery] | None:
         source: Source | None = self._spool
@@ -241,16 +252,17 @@ class Exporter:
         with self._progress:
             self._progress.notify_all()
 
-    def _idle(self) -> float | None:
-        """Nothing to send: ask for control where it is time. Seconds until there is something to do."""
+    def _idle(self) -> None:
+        """Nothing to send: ask for control where it is time, and sleep until there is something to do."""
         if self._spool is not None and not self._spool.may_sleep():
-            return self._interval
+            return
         waits = [self._adoption.wait if self._adoption is not None else None]
         if self._runs.watched:
             if time.monotonic() >= self._control_due:
                 self._ask_control()
             waits.append(max(0.0, self._control_due - time.monotonic()))
-        return min((wait for wait in waits if wait is not None), default=None)
+        self._sleep(min((wait for wait in waits if wait is not None), default=None), lightly=True)
+        self._gather()
 
     def _ask_control(self) -> None:
         self._control_due = time.monotonic() + _CONTROL_SECONDS

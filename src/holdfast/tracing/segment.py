@@ -25,6 +25,7 @@ _FRAME: Final = struct.Struct("<II")
 FRAME_OVERHEAD: Final = _FRAME.size
 _ZEROS: Final = bytes(1 << 18)
 _MOST_BUFFERS: Final = 64
+_LEAST_READ: Final = 4096
 _CANDIDATE: Final = re.compile(rb"(?s)(?=(?!\x00{4})...[\x00-\x0f].{4})")
 """Where a frame could begin: a length that is neither 0 nor above 256 MiB. Text never looks like that."""
 
@@ -115,6 +116,7 @@ def read_chunk(fd: int, offset: int, end: int, *, max_records: int, max_bytes: i
     a frame whose checksum does not fit is never returned.
     """
     end = min(end, os.fstat(fd).st_size)
+    max_bytes = max(max_bytes, _LEAST_READ)
     records: list[bytes] = []
     unreadable = 0
     base, data = offset, b""

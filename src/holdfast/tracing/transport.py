@@ -52,8 +52,7 @@ class HttpTransport:
         self._options = options
         self._pool: HTTPConnectionPool | None = None
         self._headers: dict[str, str] = {}
-        parts = urlsplit(destination.url)
-        self._prefix = parts.path.rstrip("/")
+        self._prefix = ""
         loopback = is_loopback(destination.url)
         self._compress = options.compress == "always" or (options.compress == "auto" and not loopback)
 
@@ -119,6 +118,7 @@ class HttpTransport:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         try:
+            self._prefix = urlsplit(url).path.rstrip("/")
             manager = self._manager(url)
             self._pool = manager.connection_from_url(url)
         except (urllib3.exceptions.HTTPError, OSError, ValueError) as error:
