@@ -18,7 +18,7 @@ from holdfast.tracing.encoding import Given, PayloadEncoder
 from holdfast.tracing.ending import register, unregister
 from holdfast.tracing.guard import Guard
 from holdfast.tracing.propagation import Remote, read_headers
-from holdfast.tracing.record import RunRecord, operation_key
+from holdfast.tracing.record import RunRecord, operation_key, short_name
 from holdfast.tracing.redaction import RedactHook
 from holdfast.tracing.registry import SchemaRegistry
 from holdfast.tracing.run import Run
@@ -114,7 +114,7 @@ class Client:
                 InstanceRegister(
                     idempotency_key=operation_key(run_id, "r"),
                     id=run_id,
-                    agent_id=agent or self.config.agent or name or "agent",
+                    agent_id=short_name(agent or self.config.agent or name or "agent"),
                     environment_id=environment or self.config.environment,
                     agent_version=_version(version) or self.config.version,
                     agent_schema_version=None
@@ -122,7 +122,7 @@ class Client:
                     else self.config.registry.schema_version(),
                     purpose=self.config.purpose if purpose is None else Purpose(purpose),
                     external_identifier=external_identifier,
-                    name=name,
+                    name=None if name is None else short_name(name),
                     parent=_caller(),
                     attributes=self.encoder.pair(None, self._about(input, attributes, traceparent))[1],
                     sdk=_SDK,

@@ -17,14 +17,48 @@ from holdfast.wire.vocabulary import EventLevel
 if TYPE_CHECKING:
     from holdfast.tracing.span import Span
 
-__all__ = ["RunRecord", "encode_operation", "merged", "operation_key", "own_key"]
+__all__ = [
+    "LONGEST_NAME",
+    "RunRecord",
+    "encode_operation",
+    "merged",
+    "operation_key",
+    "own_key",
+    "short_name",
+]
 
-encode_operation: Final = msgspec.json.Encoder().encode
+_encode: Final = msgspec.json.Encoder().encode
 
+LONGEST_NAME: Final = 512
 _SHORTEST_KEY: Final = 8
 _LONGEST_OWN_KEY: Final = 62
 _MOST_MESSAGE: Final = 16_384
 _MOST_STACK: Final = 32_768
+
+
+def encode_operation(operation: msgspec.Struct) -> bytes:
+    """The bytes of spool and wire. Lone surrogates in names are written as escapes: UTF-8 has no place for them."""
+    try:
+        return _encode(operation)
+    except UnicodeEncodeError:
+        return _encode(_writable(operation))
+
+
+def _writable(operation: msgspec.Struct) -> msgspec.Struct:
+    changed: dict[str, Any] = {}
+    for field in operation.__struct_fields__:
+        held: Any = getattr(operation, field)
+        if isinstance(held, str):
+            changed[field] = held.encode(errors="backslashreplace").decode()
+        elif isinstance(held, msgspec.Struct):
+            changed[field] = _writable(held)
+    return msgspec.structs.replace(operation, **changed)
+
+
+def short_name(name: object) -> str:
+    """A name as it is recorded: text, of at most 512 characters."""
+    text = name if isinstance(name, str) else repr(name)
+    return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
 def own_key(subject: str) -> str:
@@ -87,7 +121,7 @@ class RunRecord:
                         idempotency_key=operation_key(known, "e"),
                         agent_instance_id=self.run_id,
                         id=known,
-                        name=name,
+                        name=short_name(name),
                         timestamp=self.clock() if at is None else at,
                         agent_span_id=span_id,
                         level=EventLevel(level),

@@ -10,7 +10,15 @@ from holdfast._ids import new_id
 from holdfast.tracing.context import Scope, enter_again, peek, replace
 from holdfast.tracing.encoding import Given
 from holdfast.tracing.failure import outcome
-from holdfast.tracing.record import RunRecord, encode_operation, merged, operation_key, own_key
+from holdfast.tracing.record import (
+    LONGEST_NAME,
+    RunRecord,
+    encode_operation,
+    merged,
+    operation_key,
+    own_key,
+    short_name,
+)
 from holdfast.tracing.span import Span
 from holdfast.wire.attributes import RUN_OUTPUT
 from holdfast.wire.operations import (
@@ -158,6 +166,8 @@ class Run:
             parent_id = parent
         else:
             parent_id = parent.id if isinstance(parent, Span) else record.remote_parent
+        if name.__class__ is not str or len(name) > LONGEST_NAME:
+            name = short_name(name)
         if id is None:
             id = key = new_id()  # noqa: A001 - the argument itself
         else:
@@ -222,7 +232,7 @@ class Run:
                         id=span.id,
                         parent_span_id=span.parent_id,
                         schema_name=type,
-                        name=name,
+                        name=span.name,
                         status=SpanStatus(status),
                         started_at=started_at,
                         finished_at=finished_at,
@@ -261,7 +271,7 @@ class Run:
                     QualityRecord(
                         idempotency_key=new_id(),
                         agent_instance_id=self.id,
-                        name=name,
+                        name=short_name(name),
                         payload=body,
                         timestamp=record.clock() if at is None else at,
                     )
@@ -292,7 +302,13 @@ class Run:
         """End the run: `complete` unless told otherwise. Its open spans are left open: they may end after
         it.
         """
-        self._end(InstanceStatus.COMPLETE if status is None else InstanceStatus(status), at=at)
+        end = InstanceStatus.COMPLETE
+        if status is not None:
+            try:
+                end = InstanceStatus(status)
+            except ValueError as error:
+                self.record.guard.took(error, "the status of a run's end")
+        self._end(end, at=at)
 
     def _end(
         self,

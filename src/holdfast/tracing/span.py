@@ -166,7 +166,13 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
         """End it: `complete` unless told otherwise. One that was not started is started first."""
         if result is not None:
             self.set_result(result)
-        self._end(_COMPLETE if status is None else SpanStatus(status), at=at)
+        end = _COMPLETE
+        if status is not None:
+            try:
+                end = SpanStatus(status)
+            except ValueError as error:
+                self._record.guard.took(error, "the status of a span's end")
+        self._end(end, at=at)
 
     def _end(
         self,
