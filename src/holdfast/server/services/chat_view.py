@@ -15,7 +15,8 @@ from holdfast.server.services.json_read import as_list, as_object, decode_json
 __all__ = ["Chat", "ChatCall", "ChatMessage", "read_chat"]
 
 _HEAD: Final = 2
-_TAIL: Final = 14
+_TAIL: Final = 10
+_RECENT: Final = 4
 _TEXT: Final = 3_000
 _CALL: Final = 1_500
 _ROLES: Final = frozenset(
@@ -46,11 +47,17 @@ class ChatMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chat:
-    """The first and the last messages of a conversation, `skipped` between them."""
+    """A conversation: what is new in it (`recent`) and what was before, of which `skipped` messages between
+    `head` and `tail` are not shown."""
 
     head: tuple[ChatMessage, ...]
     skipped: int
     tail: tuple[ChatMessage, ...]
+    recent: tuple[ChatMessage, ...]
+
+    @property
+    def earlier(self) -> int:
+        return len(self.head) + self.skipped + len(self.tail)
 
 
 def read_chat(value: object) -> Chat | None:
@@ -58,12 +65,14 @@ def read_chat(value: object) -> Chat | None:
     messages = _find(value)
     if not messages:
         return None
-    head = messages if len(messages) <= _HEAD + _TAIL else messages[:_HEAD]
-    tail = [] if head is messages else messages[-_TAIL:]
+    split = len(messages) - _RECENT if len(messages) > _RECENT + _HEAD else 0
+    earlier, recent = messages[:split], messages[split:]
+    whole = len(earlier) <= _HEAD + _TAIL
     return Chat(
-        head=tuple(map(_message, head)),
-        skipped=len(messages) - len(head) - len(tail),
-        tail=tuple(map(_message, tail)),
+        head=tuple(map(_message, earlier if whole else earlier[:_HEAD])),
+        skipped=0 if whole else len(earlier) - _HEAD - _TAIL,
+        tail=() if whole else tuple(map(_message, earlier[-_TAIL:])),
+        recent=tuple(map(_message, recent)),
     )
 
 

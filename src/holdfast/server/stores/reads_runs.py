@@ -13,7 +13,15 @@ from typing import Any, Final
 from sqlalchemy import ColumnElement, Connection, Row, desc, func, or_, select, tuple_
 
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.schema import agent_versions, agents, events, instances, quality, rollups
+from holdfast.server.stores.schema import (
+    agent_versions,
+    agents,
+    environments,
+    events,
+    instances,
+    quality,
+    rollups,
+)
 
 __all__ = [
     "SCAN_LIMIT",
@@ -98,7 +106,7 @@ class RunRecord:
     external_identifier: str | None
     parent: str | None
     sdk: str | None
-    environment_id: str | None
+    environment: str | None
     closed_by_server: int
 
 
@@ -227,11 +235,13 @@ _RECORD: Final = (
     _i.external_identifier,
     _i.parent,
     _i.sdk,
-    _i.environment_id,
+    environments.c.name,
     _i.closed_by_server,
 )
-_WITH_NAMES: Final = instances.outerjoin(agents, agents.c.id == _i.agent_id).outerjoin(
-    agent_versions, agent_versions.c.id == _i.agent_version_id
+_WITH_NAMES: Final = (
+    instances.outerjoin(agents, agents.c.id == _i.agent_id)
+    .outerjoin(agent_versions, agent_versions.c.id == _i.agent_version_id)
+    .outerjoin(environments, environments.c.id == _i.environment_id)
 )
 _ORDER_KEY: Final = tuple_(_i.begun_at, _i.key)
 

@@ -11,7 +11,7 @@ _SECOND = 1_000_000_000
 
 def duration(ns: int) -> str:
     """Two units at most: `840 µs`, `3.21 s`, `2 min 05 s`, `3 h 12 min`, `2 d 4 h`."""
-    if ns < 0:
+    if ns <= 0:
         return "0 ms"
     if ns < 1_000_000:
         return f"{ns / 1000:.0f} µs"

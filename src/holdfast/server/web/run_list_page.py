@@ -137,13 +137,19 @@ def _sums(sums: RunSums) -> tuple[Fact, ...]:
     )
 
 
+def _short(run_id: str) -> str:
+    """Enough of an id to tell runs apart: the random end of a UUID, the beginning of any other."""
+    text = one_line(run_id, 128)
+    return text[-12:] if len(text) == 36 and text.count("-") == 4 else clip(text, 16)
+
+
 def _row(run: RunRecord, query: ListQuery, now: int) -> RunRow:
     final = InstanceStatus(run.status).final
     began = run.started_at if run.started_at is not None else run.begun_at
     return RunRow(
         href=run_path(run.id),
         title=run_title(run),
-        short=clip(run.id.rpartition("-")[2] or run.id, 12),
+        short=_short(run.id),
         status=run.status,
         reason=one_line(run.termination_reason or run.error_type or "", 200),
         agent=agent_name(run),

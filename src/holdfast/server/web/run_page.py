@@ -22,7 +22,7 @@ from holdfast.server.web.pages import (
 )
 from holdfast.server.web.shown import (
     agent_name,
-    past_time,
+    full_time,
     run_cost,
     run_end,
     run_title,
@@ -103,7 +103,7 @@ class OpenRun:
             agent_href=ListQuery(agent=run.agent_id).url() if run.agent_id else "",
             version=version_name(run),
             purpose="" if run.purpose == Purpose.LIVE else run.purpose.replace("_", " "),
-            started=past_time(run.begun_at, self.now),
+            started=full_time(run.begun_at),
             duration=duration(run_end(run, self.now) - began),
             ticks_from=None if status.final else began // 1_000_000,
             facts=_facts(run),

@@ -18,6 +18,7 @@ __all__ = [
     "NOTHING",
     "agent_name",
     "clock_time",
+    "full_time",
     "panel",
     "past_time",
     "run_cost",
@@ -79,6 +80,10 @@ def past_time(ns: int, now: int) -> TimeView:
 
 def clock_time(ns: int) -> TimeView:
     return TimeView(iso=iso_utc(ns), text=clock_text(ns), title=utc_text(ns))
+
+
+def full_time(ns: int) -> TimeView:
+    return TimeView(iso=iso_utc(ns), text=f"{utc_text(ns)[:19]} UTC", title=utc_text(ns))
 
 
 def run_title(run: RunRecord) -> str:

@@ -233,7 +233,7 @@ def _run_facts(run: RunRecord) -> tuple[Fact, ...]:
         ("Run id", run.id),
         ("External id", run.external_identifier),
         ("Called by", run.parent),
-        ("Environment", run.environment_id),
+        ("Environment", run.environment),
         ("SDK", run.sdk),
         ("Began", iso_utc(run.begun_at)),
         ("Ended", iso_utc(run.finished_at) if run.finished_at is not None else None),

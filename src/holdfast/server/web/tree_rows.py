@@ -24,6 +24,7 @@ ROWS = 120
 _MOST = 300
 _AXIS = 1000
 _INDENT = 24
+_NARROWEST = 3
 _DEPTHS = (0, 1, 2, 3)
 
 
@@ -104,9 +105,9 @@ class _Axis:
         self.now = min(now, ended)
 
     def place(self, started: int, ended: int | None) -> tuple[int, int]:
-        x = max(0, min(_AXIS - 2, (started - self.began) * _AXIS // self.length))
+        x = max(0, min(_AXIS - _NARROWEST, (started - self.began) * _AXIS // self.length))
         length = max(0, (self.now if ended is None else ended) - started)
-        return x, max(2, min(_AXIS - x, length * _AXIS // self.length))
+        return x, max(_NARROWEST, min(_AXIS - x, length * _AXIS // self.length))
 
     def ticks(self) -> tuple[str, ...]:
         return tuple(duration(self.length * quarter // 4) for quarter in range(1, 5))
