@@ -11,26 +11,26 @@ from holdfast.core.ports import Notices
 from holdfast.errors import BudgetExceededError, TurnTimeoutError
 from holdfast.wire.agent_events import AgentEventName, AgentEventStatus
 
-__all__ = ["Account", "Claim"]
+__all__ = ["Claim", "Claims"]
 
 
 class Claim:
     """What one step holds of a budget: `settle` or `release` it on every way out; the first one counts."""
 
-    __slots__ = ("_account", "_reservation")
+    __slots__ = ("_claims", "_reservation")
 
-    def __init__(self, account: Account, reservation: Reservation) -> None:
-        self._account = account
+    def __init__(self, claims: Claims, reservation: Reservation) -> None:
+        self._claims = claims
         self._reservation = reservation
 
     def settle(self, actual: Spend) -> None:
-        self._account.settle(self._reservation, actual)
+        self._claims.settle(self._reservation, actual)
 
     def release(self) -> None:
-        self._account.release(self._reservation)
+        self._claims.release(self._reservation)
 
 
-class Account:
+class Claims:
     """A session's way to its budget.
 
     `now` reads the clock of the budget's times. `strict` is a budget in money of which going beyond raises at
@@ -40,7 +40,7 @@ class Account:
     step passes `patient=False` and is refused instead.
     """
 
-    __slots__ = ("_notices", "_now", "_strict", "_watched", "budget")
+    __slots__ = ("_notices", "_now", "budget", "strict", "watched")
 
     def __init__(
         self,
@@ -52,8 +52,8 @@ class Account:
         watched: Budget | None = None,
     ) -> None:
         self.budget = budget
-        self._strict = strict
-        self._watched = watched
+        self.strict = strict
+        self.watched = watched
         self._notices = notices
         self._now = now
 
@@ -73,13 +73,13 @@ class Account:
         now = self._now()
         for notice in self.budget.settle(reservation, actual, now):
             self._tell(notice)
-        if self._watched is not None:
-            for notice in self._watched.charge(actual, now):
+        if self.watched is not None:
+            for notice in self.watched.charge(actual, now):
                 self._tell(notice)
 
     def overrun(self, result: object) -> BudgetExceededError | None:
         """The error to raise where the strict budget is overrun; it carries `result`, which was paid for."""
-        strict = self._strict
+        strict = self.strict
         limit = None if strict is None else strict.limits.usd
         if strict is None or limit is None:
             return None

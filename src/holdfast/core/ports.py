@@ -10,12 +10,13 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from holdfast.core.breaker import Permit
+from holdfast.core.flow import Flow
 from holdfast.core.pricing import Cost
 from holdfast.core.usage import UsageSnapshot
 from holdfast.wire.agent_events import AgentEvent, AgentEventName, AgentEventStatus, AgentFailureClass
 from holdfast.wire.vocabulary import SpanType
 
-__all__ = ["NO_RECORD", "Circuit", "Notices", "Record", "Spending"]
+__all__ = ["NO_RECORD", "Circuit", "LoopWatch", "Notices", "Pace", "Record", "Spending"]
 
 
 class Circuit(Protocol):
@@ -47,6 +48,23 @@ class Spending(Protocol):
     def price(self, model: str, usage: UsageSnapshot) -> Cost: ...
 
     def record(self, model: str, usage: UsageSnapshot, cost: Cost) -> None: ...
+
+
+class Pace(Protocol):
+    """Rate limits. `wait` is a step of a flow, as it takes its time."""
+
+    def wait(self, key: str, tokens: int, ends_at: float | None) -> Flow[None]:
+        """Returns once a request of so many tokens may go out under `key` (a model or a tool). Raises
+        `TurnTimeoutError` where that is not before `ends_at`."""
+        ...
+
+
+class LoopWatch(Protocol):
+    """Sees every tool call and its result. Both may raise `LoopDetectedError`: the session is going round."""
+
+    def before(self, tool: str, arguments: Mapping[str, object] | None) -> None: ...
+
+    def after(self, tool: str, arguments: Mapping[str, object] | None, result: object) -> None: ...
 
 
 class Record(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 
 from holdfast.core.lifecycle import AgentWorker
@@ -21,11 +22,22 @@ __all__ = ["Progress"]
 class Progress:
     """Counts turns against the cap and knows the stop, the end and the deadline of one session.
 
-    Threads and tasks may share it. `ends_at` is a time on the clock of which `now` is read, None for never;
-    `seconds` is what that allowed, for the message.
+    Threads and tasks may share it. `control` is asked whether to stop, and why; one that raises stops too.
+    `ends_at` is a time on the clock of which `now` is read, None for never; `seconds` is what that allowed,
+    for the message.
     """
 
-    __slots__ = ("_lock", "_record", "_worker", "ends_at", "max_iterations", "seconds", "stopped", "turns")
+    __slots__ = (
+        "_control",
+        "_lock",
+        "_record",
+        "_worker",
+        "ends_at",
+        "max_iterations",
+        "seconds",
+        "stopped",
+        "turns",
+    )
 
     def __init__(
         self,
@@ -35,6 +47,7 @@ class Progress:
         max_iterations: int,
         ends_at: float | None = None,
         seconds: float = 0.0,
+        control: Callable[[], str | None] | None = None,
     ) -> None:
         if max_iterations < 0:
             raise InvalidInputError("max_iterations", f"{max_iterations} is negative", "say 0 or more")
@@ -45,6 +58,7 @@ class Progress:
         self.stopped: str | None = None
         self._worker = worker
         self._record = record
+        self._control = control
         self._lock = Lock()
 
     def stop(self, reason: str = "") -> None:
@@ -54,6 +68,11 @@ class Progress:
 
     def stop_reason(self) -> str | None:
         """Why the session must stop, whoever said so, or None."""
+        if self.stopped is None and self._control is not None:
+            try:
+                self.stopped = self._control()
+            except Exception as error:  # noqa: BLE001 - a switch that is broken must not keep the agent running
+                self.stopped = f"the control raised {type(error).__name__}: {error}"
         return self._record.stop_requested if self.stopped is None else self.stopped
 
     def check(self, now: float, asked: str) -> None:

@@ -1,0 +1,162 @@
+"""What callers of a session say, made into requests: the same words for plain and for async sessions."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from dataclasses import replace as with_changes
+from math import isfinite
+from typing import Any, Final, Generic, TypedDict, TypeVar, cast
+
+import msgspec
+
+from holdfast.core.budget_limits import Spend
+from holdfast.core.flow import Target
+from holdfast.core.tool_call import ToolRequest
+from holdfast.core.turn import TurnParts, TurnRequest
+from holdfast.core.usage import UsageSnapshot
+from holdfast.errors import InvalidInputError
+from holdfast.runtime.hands import Work, inside_a_call, refuse_awaitable
+from holdfast.runtime.options import Fallback
+from holdfast.runtime.parts import Parts
+
+__all__ = ["ToolCall", "ToolResult", "TurnOptions", "tool_request", "turn_request"]
+
+_LOG: Final = logging.getLogger("holdfast")
+_PRIMARY: Final = "primary"
+T = TypeVar("T")
+
+
+class TurnOptions(TypedDict, total=False):
+    """What a turn may be told besides the call itself.
+
+    `estimate` is reserved in the budget before the call: US dollars and tokens as a `Spend`, or tokens of which
+    the price is looked up. `input` is what the record shows as the turn's input. `fallbacks` are used instead
+    of the orchestrator's.
+    """
+
+    estimate: Spend | UsageSnapshot | None
+    input: object
+    fallbacks: Sequence[Fallback]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall(Generic[T]):
+    """One of several tool calls: `fn` is called with `arguments` by name, or with none where there are none. In an
+    async session it returns a coroutine. `call_id` is the model's own id of the call; `timeout` is in seconds."""
+
+    name: str
+    fn: Callable[..., T]
+    arguments: Mapping[str, object] | None = None
+    call_id: str | None = None
+    timeout: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult(Generic[T]):
+    """What became of one of several tool calls: a value, or the error that refused or failed it."""
+
+    call: ToolCall[Any]
+    value: T | None = None
+    error: Exception | None = None
+
+    @property
+    def ok(self) -> bool:
+        return self.error is None
+
+    def unwrap(self) -> T:
+        """The value; raises the error where there is one."""
+        if self.error is not None:
+            raise self.error
+        return cast("T", self.value)
+
+
+def turn_request(
+    parts: Parts,
+    fn: Work,
+    model: str,
+    usage: UsageSnapshot | None,
+    estimate_usage: Callable[[Any], UsageSnapshot] | None,
+    timeout: float | None,
+    options: TurnOptions,
+) -> tuple[TurnParts, TurnRequest, Mapping[str, Work]]:
+    """Parts, request and callables of one turn. Raises `InvalidInputError` for what cannot be asked."""
+    _check_callable(fn)
+    _check_seconds(timeout)
+    turns, works = parts.turns, parts.fallbacks
+    fallbacks = options.get("fallbacks")
+    if fallbacks is not None:
+        turns, works = _with_fallbacks(turns, fallbacks)
+    name = model or _PRIMARY
+    estimate = options.get("estimate")
+    request = TurnRequest(
+        target=Target(name=name, model=model or None),
+        usage=usage,
+        read=None if estimate_usage is None else _guarded(estimate_usage),
+        estimate=_ONE_TURN if estimate is None else _spend(turns, model, estimate),
+        seconds=timeout,
+        payload=options.get("input"),
+        patient=not inside_a_call(),
+    )
+    return turns, request, {**works, name: fn}
+
+
+def tool_request(call: ToolCall[Any]) -> ToolRequest:
+    if not call.name:
+        raise InvalidInputError("tool_name", "is empty", "name the tool")
+    _check_callable(call.fn)
+    _check_seconds(call.timeout)
+    return ToolRequest(
+        name=call.name,
+        arguments=call.arguments,
+        seconds=call.timeout,
+        call_id=call.call_id,
+        patient=not inside_a_call(),
+    )
+
+
+_ONE_TURN: Final = Spend(turns=1)
+
+
+def _with_fallbacks(turns: TurnParts, fallbacks: Sequence[Fallback]) -> tuple[TurnParts, Mapping[str, Work]]:
+    plan = turns.plan
+    if plan is not None:
+        plan = msgspec.structs.replace(plan, fallbacks=tuple(one.target for one in fallbacks))
+    changed = with_changes(
+        turns, plan=plan, fallback_circuits={one.target.name: one.circuit_breaker for one in fallbacks}
+    )
+    return changed, {one.target.name: one.call for one in fallbacks}
+
+
+def _spend(turns: TurnParts, model: str, estimate: Spend | UsageSnapshot) -> Spend:
+    if isinstance(estimate, Spend):
+        return msgspec.structs.replace(estimate, turns=1)
+    cost = turns.spending.price(model, estimate)
+    return Spend(usd=cost.usd or 0.0, tokens=estimate.total_tokens, turns=1)
+
+
+def _guarded(read: Callable[[Any], UsageSnapshot]) -> Callable[[object], UsageSnapshot | None]:
+    def reading(value: object) -> UsageSnapshot | None:
+        try:
+            found: object = read(value)
+        except Exception:  # noqa: BLE001 - a hook that raises never breaks a session
+            _LOG.exception("estimate_usage raised; the usage of this turn is not known")
+            return None
+        return found if isinstance(found, UsageSnapshot) else None
+
+    return reading
+
+
+def _check_callable(fn: object) -> None:
+    if not callable(fn):
+        if hasattr(fn, "__await__"):
+            refuse_awaitable(fn)
+        raise InvalidInputError(
+            "fn", f"is {type(fn).__name__}, not a function", "give a function of no arguments"
+        )
+
+
+def _check_seconds(timeout: float | None) -> None:
+    if timeout is not None and not (isfinite(timeout) and timeout > 0):
+        raise InvalidInputError("timeout", f"{timeout} is no time", "give more than 0 seconds, or None")

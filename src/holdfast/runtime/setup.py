@@ -1,0 +1,77 @@
+"""What an orchestrator is told: flat where the field expects it flat, in groups where there is more to say."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, field
+from math import isfinite
+from typing import TYPE_CHECKING
+
+from holdfast.core.budget import Budget
+from holdfast.core.guardrails import Guardrail
+from holdfast.core.lifecycle import AgentRegistry
+from holdfast.core.permissions import PermissionEnforcer
+from holdfast.core.pricing import Prices
+from holdfast.core.quality import QualityGate
+from holdfast.errors import InvalidInputError
+from holdfast.runtime.breaker import AsyncCircuitBreaker, CircuitBreaker
+from holdfast.runtime.clock import SYSTEM_CLOCK, Clock
+from holdfast.runtime.options import Recovery, SessionLimits
+from holdfast.runtime.recorder import Recorder
+from holdfast.runtime.sinks import EventSink, NoopEventSink, NoopUsageSink, UsageSink
+
+if TYPE_CHECKING:
+    from holdfast.core.loopguard import LoopGuard
+    from holdfast.core.policy import PolicyEngine
+    from holdfast.core.ratelimit import RateLimiter
+
+__all__ = ["Setup"]
+
+
+@dataclass(slots=True)
+class Setup:
+    """What the sessions of one orchestrator share. It may be read and changed; sessions that are open keep what
+    they were opened with.
+
+    `budget_usd` is per session: going beyond it is told as an event, and with `enforce_budget` refuses and
+    raises. `budget` is one that other sessions may share, and always holds. One breaker serves sync and async
+    sessions; where both names are given each kind takes its own. `recover=False` calls once and only
+    classifies. `control` is asked before every step: a string it returns is the reason to stop.
+    """
+
+    role: str
+    phase: str
+    project_id: int | None = None
+    registry: AgentRegistry = field(default_factory=AgentRegistry)
+    permissions: PermissionEnforcer | None = None
+    circuit_breaker: CircuitBreaker | None = None
+    async_circuit_breaker: CircuitBreaker | AsyncCircuitBreaker | None = None
+    policy_engine: PolicyEngine | None = None
+    quality_gate: QualityGate | None = None
+    budget_usd: float | None = None
+    enforce_budget: bool = False
+    max_iterations: int = 25
+    guardrails: Sequence[Guardrail] = ()
+    event_sink: EventSink = field(default_factory=NoopEventSink)
+    usage_sink: UsageSink = field(default_factory=NoopUsageSink)
+    _: KW_ONLY
+    recover: bool = True
+    recovery: Recovery = field(default_factory=Recovery)
+    budget: Budget | None = None
+    limits: SessionLimits = field(default_factory=SessionLimits)
+    loop_guard: LoopGuard | None = None
+    rate_limits: RateLimiter | None = None
+    prices: Prices | None = None
+    recorder: Recorder | None = None
+    control: Callable[[], str | None] | None = None
+    clock: Clock = SYSTEM_CLOCK
+
+    def __post_init__(self) -> None:
+        if not self.role or not self.phase:
+            raise InvalidInputError("role" if not self.role else "phase", "is empty", "name it")
+        if self.budget_usd is not None and not (isfinite(self.budget_usd) and self.budget_usd >= 0):
+            raise InvalidInputError(
+                "budget_usd", f"{self.budget_usd} is not an amount", "give 0 or more, or None"
+            )
+        if self.max_iterations < 0:
+            raise InvalidInputError("max_iterations", f"{self.max_iterations} is negative", "say 0 or more")
