@@ -30,35 +30,36 @@ def classify(
 
     `unix_now` (seconds since 1970) is needed to read a Retry-After that is a date.
     """
-    errors = chain(error)
-    failure = _judge(errors, unix_now)
-    if during == "model" or failure.category is FailureCategory.CANCELLED:
+    failure, firm = _judge(chain(error), unix_now)
+    if during == "model" or (firm and failure.category is FailureCategory.CANCELLED):
         return failure
-    below = None if failure.category is FailureCategory.TOOL_ERROR else failure
+    cause = failure
+    if failure.category is FailureCategory.TOOL_ERROR:
+        cause = replace(failure, category=FailureCategory.UNKNOWN)
     return Failure(
         category=FailureCategory.TOOL_ERROR,
         status=failure.status,
         code=failure.code,
         provider=failure.provider,
         reason=f"raised inside a tool: {failure.reason}",
-        cause=below or replace(failure, category=FailureCategory.UNKNOWN),
+        cause=cause,
     )
 
 
-def _judge(errors: list[BaseException], unix_now: float | None) -> Failure:
+def _judge(errors: list[BaseException], unix_now: float | None) -> tuple[Failure, bool]:
+    """The failure, and whether more than words decided it."""
     seen: list[tuple[Evidence, Verdict]] = []
     for error in errors:
         evidence = examine(error)
-        verdict = decide(evidence)
-        seen.append((evidence, verdict))
-        if verdict.firm:
+        seen.append((evidence, decide(evidence)))
+        if seen[-1][1].firm:
             break
     evidence, verdict = next(
         (pair for pair in seen if pair[1].firm),
         next((pair for pair in seen if pair[1].category is not FailureCategory.UNKNOWN), seen[0]),
     )
-    retryable = verdict.category in RETRYABLE
-    return Failure(
+    retryable = verdict.category in RETRYABLE and not verdict.hopeless
+    failure = Failure(
         category=verdict.category,
         retryable=retryable,
         retry_after=_wait([one for one, _ in seen], unix_now) if retryable else None,
@@ -67,6 +68,7 @@ def _judge(errors: list[BaseException], unix_now: float | None) -> Failure:
         code=verdict.code,
         reason=verdict.reason,
     )
+    return failure, verdict.firm
 
 
 def _wait(seen: list[Evidence], unix_now: float | None) -> float | None:

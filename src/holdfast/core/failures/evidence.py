@@ -8,62 +8,22 @@ from typing import Any, Final, cast
 
 from msgspec import Struct
 
-from holdfast.core.failures.plain import Json, embedded, parse, plain, read, text_of
-from holdfast.core.failures.waits import duration
+from holdfast.core.failures.documents import Found
+from holdfast.core.failures.plain import Json, embedded, plain, read, text_of
 
 __all__ = ["Evidence", "examine"]
 
 _ENDS: Final = frozenset({"Exception", "BaseException", "object"})
-_CODE_KEYS: Final = (
-    "code",
-    "type",
-    "status",
-    "reason",
-    "error_code",
-    "errorcode",
-    "error_type",
-    "errortype",
-    "__type",
-    "finish_reason",
-    "finishreason",
-    "blockreason",
-    "quotaid",
-)
-_MESSAGE_KEYS: Final = (
-    "message",
-    "error_message",
-    "error_description",
-    "msg",
-    "detail",
-    "title",
-    "errormessage",
-)
-_NESTED_KEYS: Final = (
-    "error",
-    "errors",
-    "detail",
-    "details",
-    "metadata",
-    "innererror",
-    "inner_error",
-    "raw",
-    "body",
-    "response",
-    "violations",
-    "promptfeedback",
-    "message",
-)
 _STATUS_IN_TEXT: Final = re.compile(
-    r"(?:\b(?:error code|status[_ ]?code|http status|http error|statuscode|http|status|response code)\b[\s:='\"]{0,3}(?:is )?"
-    r"|\bHTTP/\d(?:\.\d)?\s+|\bgot status: |\b(?:client|server) error '|\breturned error: )([45]\d\d)\b"
-    r"|\b([45]\d\d) (?:client|server) error\b"
-    r"|^\s*\[?([45]\d\d)\b\]?(?::|(?= (?:[A-Z{<\"'])))",
-    re.IGNORECASE | re.MULTILINE,
+    r"(?:\b(?:error code|status[_ ]?code|http status|http error|http|status|response code)\b[\s:='\"]{0,3}"
+    r"(?:is )?|\bHTTP/\d(?:\.\d)?\s+|\b(?:client|server) error '|\breturned error: )([45]\d\d)\b"
+    r"|\b([45]\d\d) (?:(?:client|server) error|status code)\b",
+    re.IGNORECASE,
 )
-_LEADING_CAPITAL: Final = re.compile(r"^\s*\[?([45]\d\d)\b\]?(?:\s*[:\-–]\s|\s+(?=[A-Z{<\"'\[]))")
+_LEADING_STATUS: Final = re.compile(r"^\s*\[?([45]\d\d)\b\]?(?:\s*[:\-–]\s|\s+(?=[A-Z{<\"'\[]))")
 _CODE_IN_TEXT: Final = re.compile(
-    r"\bAn error occurred \((\w+)\)|\bStatusCode\.([A-Z_]+)\b|\b(?:error[_ ])?(?:code|type|reason)\s?[=:]\s?['\"]?([A-Za-z]\w{3,60})\b"
-    r"|\b(?:finish|stop)[_ ]reason:? (\w+)"
+    r"\bAn error occurred \((\w+)\)|\bStatusCode\.([A-Z_]+)\b|\b(?:finish|stop)[_ ]reason:? (\w+)"
+    r"|\b(?:error[_ ])?(?:code|type|reason)\s?[=:]\s?['\"]?([A-Za-z]\w{3,60})\b"
 )
 _LEADING_CODE: Final = re.compile(r"^([a-z]+(?:_[a-z]+)+)\s?:\s")
 _CLASS_IN_TEXT: Final = re.compile(
@@ -106,70 +66,10 @@ class Evidence(Struct, frozen=True, kw_only=True):
     plain_exception: bool
 
 
-class _Found:
-    """What the documents of one exception hold, collected on the way through them."""
-
-    def __init__(self) -> None:
-        self.codes: list[str] = []
-        self.messages: list[str] = []
-        self.status: int | None = None
-        self.delay: float | None = None
-
-    def look(self, document: Json, depth: int = 0) -> None:
-        if depth > 5:
-            return
-        if isinstance(document, str):
-            inner = parse(document)
-            if isinstance(inner, dict | list):
-                self.look(inner, depth + 1)
-            elif depth and document.strip():
-                self.messages.append(document)
-        elif isinstance(document, list):
-            for item in document:
-                self.look(item, depth + 1)
-        elif isinstance(document, dict):
-            self._look_into({key.lower(): value for key, value in document.items()}, depth)
-
-    def _look_into(self, document: dict[str, Any], depth: int) -> None:
-        for key in _CODE_KEYS:
-            self._code(document.get(key))
-        for key in ("status_code", "statuscode", "http_status"):
-            self._code(document.get(key))
-        if isinstance(delay := document.get("retrydelay"), str):
-            self.delay = duration(delay)
-        elif isinstance(delay := document.get("retry_after"), int | float) and not isinstance(delay, bool):
-            self.delay = float(delay)
-        for key in _MESSAGE_KEYS:
-            value = document.get(key)
-            if isinstance(value, str) and value.strip() and parse(value) is None:
-                self.messages.append(value)
-        for key in _NESTED_KEYS:
-            if key in document and not (key in _MESSAGE_KEYS and parse_is_text(document[key])):
-                self.look(document[key], depth + 1)
-
-    def _code(self, value: Any) -> None:
-        if isinstance(value, str) and 0 < len(value) <= 120 and value != "error":
-            if value.isdigit():
-                self._status(int(value))
-            else:
-                self.codes.append(value)
-        elif isinstance(value, int) and not isinstance(value, bool):
-            self._status(value)
-
-    def _status(self, value: int) -> None:
-        if self.status is None and 400 <= value <= 599:
-            self.status = value
-
-
-def parse_is_text(value: Any) -> bool:
-    """Whether the value is a sentence rather than a document written out."""
-    return isinstance(value, str) and parse(value) is None
-
-
 def examine(error: BaseException) -> Evidence:
     """Read what there is. Never raises, whatever the exception does when it is looked at."""
     text = text_of(error)
-    found = _Found()
+    found = Found()
     response = read(error, "response")
     for document in _documents(error, response):
         found.look(document)
@@ -177,7 +77,7 @@ def examine(error: BaseException) -> Evidence:
         found.look(embedded(text))
     for attribute in ("code", "type", "error_code", "status", "reason"):
         value = plain(read(error, attribute))
-        if isinstance(value, str) and value.isupper() | ("_" in value) | value.isalnum():
+        if isinstance(value, str) and (value.isalnum() or "_" in value):
             found.codes.append(value)
     found.codes.extend(code for match in _CODE_IN_TEXT.finditer(text) for code in match.groups() if code)
     found.codes.extend(match[1] for match in _LEADING_CODE.finditer(text))
@@ -209,16 +109,13 @@ def _documents(error: BaseException, response: object) -> Iterator[Json]:
         read(error, "body"),
         read(error, "details"),
         read(error, "error"),
-        read(error, "doc_body"),
     ):
         yield plain(source)
     shaped = plain(response)
     if isinstance(shaped, dict):  # botocore
         yield {"error": shaped.get("Error", shaped)}
     elif response is not None and _was_read(response):
-        text = plain(read(response, "text"))
-        if isinstance(text, str):
-            yield parse(text)
+        yield plain(read(response, "text"))
 
 
 def _was_read(response: object) -> bool:
@@ -262,7 +159,7 @@ def _status(error: BaseException, response: object) -> int | None:
 
 
 def _status_in(text: str) -> int | None:
-    if found := _LEADING_CAPITAL.search(text):
+    if found := _LEADING_STATUS.search(text):
         return int(found[1])
     found = _STATUS_IN_TEXT.search(text)
     return int(next(group for group in found.groups() if group)) if found else None

@@ -33,6 +33,10 @@ def _table(rows: Mapping[C, str]) -> Mapping[str, C]:
     )
 
 
+def _set(words: str) -> frozenset[str]:
+    return frozenset(map(sign, words.split()))
+
+
 FIRM: Final = _table(
     {
         C.CANCELLED: """
@@ -158,39 +162,36 @@ SOFT: Final = _table(
     }
 )
 
-GENERIC: Final = frozenset(
-    map(
-        sign,
-        """BadRequest InvalidRequest invalid_request invalid_request_error InvalidArgument INVALID_ARGUMENT
-        ValidationException bad_request validation_error invalid_parameter invalid_value invalid_prompt
-        request_validation_error""".split(),
-    )
+GENERIC: Final = _set(
+    """
+    BadRequest InvalidRequest invalid_request invalid_request_error InvalidArgument INVALID_ARGUMENT
+    ValidationException bad_request validation_error invalid_parameter invalid_value invalid_prompt
+    request_validation_error
+    """
 )
 """Codes that servers put on everything that they do not like: they count less than the HTTP status."""
 
-WRAPPERS: Final = frozenset(
-    map(
-        sign,
-        """Exception BaseException RuntimeError ValueError OSError IOError HTTPError HTTPStatusError APIError
-        APIStatusError OpenAIError AnthropicError APIConnectionError ClientError BotoCoreError RequestError
-        RequestException ConnectionError ExceptionGroup BaseExceptionGroup MaxRetryError TransportError
-        LangChainException HTTPException RetryError InstructorRetryException AgentRunError ModelAPIError
-        ModelHTTPError FallbackExceptionGroup URLError ClientResponseError ClientConnectionError RpcError
-        ResponseError LLMError""".split(),
-    )
+WRAPPERS: Final = _set(
+    """
+    Exception BaseException RuntimeError ValueError OSError IOError HTTPError HTTPStatusError APIError
+    APIStatusError OpenAIError AnthropicError APIConnectionError ClientError BotoCoreError RequestError
+    RequestException ConnectionError ExceptionGroup BaseExceptionGroup MaxRetryError TransportError
+    LangChainException HTTPException RetryError InstructorRetryException AgentRunError ModelAPIError
+    ModelHTTPError FallbackExceptionGroup URLError ClientResponseError ClientConnectionError RpcError
+    ResponseError LLMError
+    """
 )
 """Classes that carry other errors up; what caused them may say more."""
 
-LOCAL: Final = frozenset(
-    map(
-        sign,
-        """ZeroDivisionError ArithmeticError OverflowError AttributeError TypeError KeyError IndexError
-        LookupError NameError UnboundLocalError ImportError ModuleNotFoundError SyntaxError IndentationError
-        AssertionError FileNotFoundError FileExistsError IsADirectoryError NotADirectoryError
-        NotImplementedError RecursionError StopIteration StopAsyncIteration MemoryError EOFError
-        UnicodeEncodeError CalledProcessError SubprocessError OperationalError DatabaseError IntegrityError
-        ProgrammingError InterfaceError ValueError ToolException ToolError ToolExecutionError
-        ToolInvocationError McpError UserError CommandError""".split(),
-    )
+LOCAL: Final = _set(
+    """
+    ZeroDivisionError ArithmeticError OverflowError AttributeError TypeError KeyError IndexError
+    LookupError NameError UnboundLocalError ImportError ModuleNotFoundError SyntaxError IndentationError
+    AssertionError FileNotFoundError FileExistsError IsADirectoryError NotADirectoryError
+    NotImplementedError RecursionError StopIteration StopAsyncIteration MemoryError EOFError
+    UnicodeEncodeError CalledProcessError SubprocessError OperationalError DatabaseError IntegrityError
+    ProgrammingError InterfaceError ValueError ToolException ToolError ToolExecutionError
+    ToolInvocationError McpError UserError CommandError
+    """
 )
 """Classes raised by code that runs here: no provider had a hand in them."""

@@ -6,6 +6,7 @@ less exact codes, the HTTP status and the class; on that shelf, what the message
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
@@ -14,19 +15,25 @@ from msgspec import Struct
 
 from holdfast.core.failures.evidence import Evidence
 from holdfast.core.failures.signs import FIRM, GENERIC, LOCAL, SOFT, WRAPPERS, sign
-from holdfast.core.failures.words import normal_form, says, sounds_like_failure
+from holdfast.core.failures.waits import wait_from_text
+from holdfast.core.failures.words import is_talk, normal_form, nothing_wrong, says
 from holdfast.wire.vocabulary import FailureCategory as C
 
 __all__ = ["Verdict", "decide"]
 
+_SOON: Final = 3600.0  # seconds: a quota that is back within the hour is a rate limit
+_ASKED: Final = re.compile(r"\blimit:? (\d+)\b[^.]{0,40}?\brequested:? (\d+)\b")
+
 
 class Verdict(Struct, frozen=True):
-    """`firm` verdicts are not asked again of the causes below."""
+    """`firm` verdicts are not asked again of the causes below. `hopeless` says that this request can never
+    succeed, although others of its category may."""
 
     category: C
     reason: str
     firm: bool
     code: str | None = None
+    hopeless: bool = False
 
 
 _STATUSES: Final[Mapping[int, C]] = MappingProxyType(
@@ -88,9 +95,10 @@ def decide(evidence: Evidence) -> Verdict:
     if shelf is not None:
         category, why, code, firm = shelf
         among = _REFINE.get(category)
-        if among and (said := says(message, among)):
+        if among and (said := says(message, among)) and not _refills(category, said[0], evidence, message):
             return Verdict(said[0], f"{why}; the message says {said[1]!r}", firm, code)
-        return Verdict(category, why, firm, code)
+        hopeless = category is C.RATE_LIMIT and _larger_than_the_limit(message)
+        return Verdict(category, why, firm, code, hopeless)
     return _words_alone(evidence, message, local)
 
 
@@ -102,7 +110,8 @@ def _firm(evidence: Evidence) -> Verdict | None:
         if word in SOFT or word in GENERIC:
             break
     for code in evidence.codes:
-        if category := FIRM.get(sign(code)):
+        category = FIRM.get(sign(code))
+        if category and not (category is C.INVALID_REQUEST and evidence.status in _STATUSES):
             return Verdict(category, f"the code {code}", True, code)
     return None
 
@@ -129,11 +138,28 @@ def _shelf(evidence: Evidence) -> tuple[C, str, str | None, bool] | None:
     return None
 
 
+def _refills(shelf: C, said: C, evidence: Evidence, message: str) -> bool:
+    """Whether a "quota" under a 429 is a rate limit after all: the same breath says when to come back (Google
+    words both alike). A limit of 0 never refills."""
+    if shelf is not C.RATE_LIMIT or said is not C.QUOTA_EXHAUSTED or "limit: 0" in message:
+        return False
+    wait = evidence.delay if evidence.delay is not None else wait_from_text(message)
+    return wait is not None and wait <= _SOON
+
+
+def _larger_than_the_limit(message: str) -> bool:
+    """Whether one request alone asks for more than a minute's allowance: "Limit 6000, Requested 7241"."""
+    found = _ASKED.search(message)
+    return found is not None and int(found[2]) > int(found[1])
+
+
 def _words_alone(evidence: Evidence, message: str, local: bool) -> Verdict:
+    if evidence.plain_exception and is_talk(message):
+        return Verdict(C.NOT_AN_ERROR, "the text talks about something else", False)
     if said := says(message):
         return Verdict(said[0], f"the words {said[1]!r}", False)
     if local:
         return Verdict(C.TOOL_ERROR, f"{evidence.names[0]} comes from code that runs here", False)
-    if evidence.plain_exception and message and not sounds_like_failure(message):
+    if evidence.plain_exception and nothing_wrong(message):
         return Verdict(C.NOT_AN_ERROR, "nothing in the text speaks of a failure", False)
     return Verdict(C.UNKNOWN, "nothing known about it", False)

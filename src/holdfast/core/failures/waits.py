@@ -31,7 +31,7 @@ _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _EPOCH_FROM: Final = 1e9  # a bare number this large is a time since 1970 (in 2001), not a wait of 31 years
 _WORD_UNITS: Final = r"(milliseconds?|msecs?|ms|seconds?|secs?|s|minutes?|mins?|m|hours?|hrs?|h|days?|d)"
 _SENTENCE: Final = re.compile(
-    r"\b(?:(?:re)?try|retrying|try again|available|reset\w*|wait|back ?off|retry[ _-]?(?:after|delay|in))\b[^.\d]{0,40}?"
+    r"\b(?:(?:re)?try|retrying|available|reset\w*|wait|back ?off|retry[ _-]?(?:after|delay|in))\b[^.\d]{0,40}?"
     rf"((?:\d+(?:\.\d+)?\s*{_WORD_UNITS}\b[\s,]*(?:and )?)+|\d+(?:h|m|s|ms)\d[\dhms.]*s?)",
     re.IGNORECASE,
 )

@@ -9,32 +9,29 @@ from typing import Final
 
 from msgspec import Struct
 
-from holdfast.core.failures.phrases import ADVICE, FOREIGN, PARTS, PHRASES
+from holdfast.core.failures.phrases import ADVICE, DENIED, FAILING, FOREIGN, PARTS, PHRASES, TALK
 from holdfast.wire.vocabulary import FailureCategory
 
-__all__ = ["normal_form", "says", "sounds_like_failure"]
+__all__ = ["is_talk", "normal_form", "nothing_wrong", "says"]
 
 _LONGEST: Final = 3_000
+_LONG: Final = 60  # words
+_START: Final = 20  # words within which a long error message has said that it is one
 _GAP: Final = r"(?:(?!\. ).){0,90}?"
 
 _URL: Final = re.compile(r"\b(?:https?|wss?|grpc)://[^\s'\"<>)\]}]+", re.IGNORECASE)
-_MARKUP: Final = re.compile(r"<(?:style|script)\b.*?</(?:style|script)>|</?[a-z][^>]{0,200}>|<!doctype[^>]*>", re.I | re.S)
+_MARKUP: Final = re.compile(
+    r"<(?:style|script)\b.*?</(?:style|script)>|</?[a-z][^>]{0,200}>|<!doctype[^>]*>", re.I | re.S
+)
 _QUOTED: Final = re.compile(r"(?<!\w)(['\"])(?:(?!\1).){0,2000}\1(?!\w)")
 _JOINTS: Final = re.compile(r"[_\-\u2010-\u2015]+|(?<=[a-z])(?=[A-Z][a-z])")
 _NOT: Final = re.compile(r"\b(ca|wo|sha)?n't\b|(?<=\w)n't\b")
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?]) ")
 
-_DENIED: Final = re.compile(r"\b(?:not|no|without|never)\b(?: an?| any| the)? (?:[\w/]+ ){0,4}?(?:errors?|failures?|problems?|issues?)\b")
-_TALK: Final = re.compile(
-    r"\s*(?:let'?s|let me|i'll|i will|we (?:should|need|can)|here's|here is|fixed|fixes|resolved|closes?|implemented|added|refactored?|"
-    r"updated?|investigat\w+|discuss\w*|explain\w*|how (?:do|to|can)|what is|summary|todo|please review|the user|in this (?:chapter|section|article))\b"
-)
-_FAILING: Final = re.compile(
-    r"\b(?:errors?|fail(?:s|ed|ing|ure|ures)?|exceptions?|cannot|could not|unable|invalid|denied|refused|unexpected|missing|"
-    r"illegal|crash\w*|abort\w*|fatal|panic|broken|corrupt\w*|unsupported|rejected|not (?:found|allowed|supported|valid|available|"
-    r"exist|permitted|set|ready|yet)|does not|did not|unknown|unhandled|traceback|timeout|timed out|overflow|wrong|boom|bad|"
-    r"unavailable|exhausted|too (?:many|long|large)|killed|lost|oops|sorry|interrupt\w*|violat\w*|exceed\w*)\b|错误|失败|异常|エラー|오류"
-)
+_ADVICE: Final = re.compile(ADVICE)
+_DENIED: Final = re.compile(DENIED)
+_TALK: Final = re.compile(TALK)
+_FAILING: Final = re.compile(FAILING)
 
 
 class _Rule(Struct, frozen=True):
@@ -55,11 +52,6 @@ def _rules() -> tuple[_Rule, ...]:
     return tuple(rules)
 
 
-@cache
-def _advice() -> re.Pattern[str]:
-    return re.compile(ADVICE.strip())
-
-
 def normal_form(text: str, *, echoes: bool = False) -> str:
     """The text as the phrases expect it: lower case, `_` and `-` as spaces, "n't" as " not", one space
     between words, without addresses and markup (both are full of words that mean nothing here), and without
@@ -72,24 +64,32 @@ def normal_form(text: str, *, echoes: bool = False) -> str:
         text = own
     text = _JOINTS.sub(" ", text).lower()
     text = " ".join(_NOT.sub(lambda found: "cannot" if found[1] == "ca" else " not", text).split())
-    return " ".join(one for one in _SENTENCE_END.split(text) if not _advice().match(one))
+    return " ".join(one for one in _SENTENCE_END.split(text) if not _ADVICE.match(one))
 
 
 def says(text: str, among: Collection[FailureCategory] | None = None) -> tuple[FailureCategory, str] | None:
     """The category that a text (in normal form) speaks of, and the words that do. With `among` only those
     categories count, and only by phrases exact enough to correct other evidence."""
-    if _TALK.match(text):
-        return None
     text = _DENIED.sub(" ", text)
     for rule in _rules():
-        if (among is None or (rule.exact and rule.category in among)) and (found := rule.pattern.search(text)):
+        if (among is None or (rule.exact and rule.category in among)) and (
+            found := rule.pattern.search(text)
+        ):
             return rule.category, found.group()
     return None
 
 
-def sounds_like_failure(text: str) -> bool:
-    """False for prose (in normal form) in which nothing goes wrong: a report that counts 402 records is no
-    error. One or two words alone are taken for the name of one."""
-    if len(text.split()) < 3:
+def is_talk(text: str) -> bool:
+    """Whether a text (in normal form) is about something rather than the message of an error: it begins as
+    people or models begin to talk, or goes on at length without having said at once what is wrong."""
+    if _TALK.match(text):
         return True
-    return not _TALK.match(text) and bool(_FAILING.search(_DENIED.sub(" ", text)))
+    words = text.split()
+    start = " ".join(words[:_START])
+    return len(words) > _LONG and not _FAILING.search(start) and says(start) is None
+
+
+def nothing_wrong(text: str) -> bool:
+    """Whether no word of a text (in normal form) is one of trouble: a report that counts 402 records. One or
+    two words alone are taken for the name of an error."""
+    return len(text.split()) > 2 and not _FAILING.search(_DENIED.sub(" ", text))
