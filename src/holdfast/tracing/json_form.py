@@ -58,7 +58,7 @@ _SETS: Final = _kinds(set, frozenset)
 _PATHS: Final = _kinds(PathLike)
 _path_text: Final = cast("Callable[[Any], Any]", fspath)
 _TUPLE: Final = _kinds(tuple)
-_BIGGEST_INT: Final = 1 << 64
+_MOST_BITS: Final = 8192
 _NODES_BETWEEN_LOOKS: Final = 256
 
 
@@ -115,7 +115,7 @@ class JsonForm:
         kind = type_of(value)
         if kind is str:
             return self._text(value)
-        if value is None or kind is bool or (kind is int and -_BIGGEST_INT < value < _BIGGEST_INT):
+        if value is None or kind is bool or (kind is int and value.bit_length() <= _MOST_BITS):
             return value
         if kind is float:
             return value if math.isfinite(value) else _unfinite(value)
@@ -132,8 +132,8 @@ class JsonForm:
             if isinstance(value, str):
                 return self._text(str.__str__(value))
             if isinstance(value, int):
-                whole = int(value)
-                return whole if -_BIGGEST_INT < whole < _BIGGEST_INT else self._text(_digits(whole))
+                # Python refuses to write integers of thousands of digits in decimal, and would take its time.
+                return int(value) if value.bit_length() <= _MOST_BITS else self._text(hex(value))
             if isinstance(value, float):
                 return self.of(float(value), path)
             if isinstance(value, _BYTES):
@@ -295,11 +295,6 @@ def _unfinite(value: float) -> str:
     if math.isnan(value):
         return "NaN"
     return "Infinity" if value > 0 else "-Infinity"
-
-
-def _digits(value: int) -> str:
-    # Python refuses to write integers of more than 4,300 digits in decimal, and would take its time.
-    return str(value) if value.bit_length() < 4096 else hex(value)
 
 
 def _can_be_secret(value: Any, kind: str) -> bool:
