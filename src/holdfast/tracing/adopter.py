@@ -12,7 +12,7 @@ from holdfast.tracing.destination import LOCAL, Destination, local_token, same_s
 from holdfast.tracing.exporter import Exporter
 from holdfast.tracing.live_runs import LiveRuns
 from holdfast.tracing.problems import ProblemLog
-from holdfast.tracing.process_dir import destination_dirs
+from holdfast.tracing.process_dir import DestinationFile, destination_dirs
 from holdfast.tracing.transport import HttpTransport, TransportOptions
 
 __all__ = ["Adopter", "FlushedDestination", "adopt_for", "flush_spool"]
@@ -78,25 +78,30 @@ def flush_spool(
     Living processes deliver their own.
     """
     deadline = time.monotonic() + timeout
-    flushed: list[FlushedDestination] = []
-    for path, known in destination_dirs(root):
-        destination = Destination(url=known.url, token=None if known.token_fingerprint == LOCAL else token)
-        if destination.token_fingerprint != known.token_fingerprint:
-            problem = "written with another token: set HOLDFAST_TOKEN to it"
-            flushed.append(FlushedDestination(url=known.url, delivered=0, problem=problem))
-            continue
-        problems = ProblemLog()
-        exporter = Exporter(
-            HttpTransport(destination, transport or TransportOptions()).post,
-            spool=None,
-            adoption=Adoption(lambda path=path: [path]),
-            runs=LiveRuns(),
-            problems=problems,
-            interval=0.0,
-        )
-        done = exporter.drain(max(0.0, deadline - time.monotonic()))
-        problem = None if done else problems.last or "the time was too short"
-        if problem and destination.token is None and local_token(known.url) is None:
-            problem += "; no local server has announced itself"
-        flushed.append(FlushedDestination(url=known.url, delivered=exporter.tally.adopted, problem=problem))
-    return flushed
+    return [
+        _flush(path, known, deadline, token, transport or TransportOptions())
+        for path, known in destination_dirs(root)
+    ]
+
+
+def _flush(
+    path: Path, known: DestinationFile, deadline: float, token: str | None, transport: TransportOptions
+) -> FlushedDestination:
+    destination = Destination(url=known.url, token=None if known.token_fingerprint == LOCAL else token)
+    if destination.token_fingerprint != known.token_fingerprint:
+        problem = "written with another token: set HOLDFAST_TOKEN to it"
+        return FlushedDestination(url=known.url, delivered=0, problem=problem)
+    problems = ProblemLog()
+    exporter = Exporter(
+        HttpTransport(destination, transport).post,
+        spool=None,
+        adoption=Adoption(lambda: [path]),
+        runs=LiveRuns(),
+        problems=problems,
+        interval=0.0,
+    )
+    done = exporter.drain(max(0.0, deadline - time.monotonic()))
+    left = None if done else problems.last or "the time was too short"
+    if left and destination.token is None and local_token(known.url) is None:
+        left += "; no local server has announced itself"
+    return FlushedDestination(url=known.url, delivered=exporter.tally.adopted, problem=left)

@@ -8,6 +8,7 @@ for a record that happens to be followed by zeros.
 
 from __future__ import annotations
 
+import errno
 import mmap
 import os
 import re
@@ -37,22 +38,24 @@ class SegmentWriter:
     """A new segment of `size` bytes on disk. Not locked: the owner serialises `write`.
 
     The blocks are really there when the constructor returns: a store into a page that the file system
-    cannot back would end the process with SIGBUS. Zeros are written even where `posix_fallocate` works,
-    since that brings the pages in without holding the interpreter (0.4 ms for 4 MiB; taking the faults
-    through the map costs 4 ms of the callers' time). Raises `OSError` (ENOSPC, EDQUOT, EFBIG, …), leaving
-    no file behind.
+    cannot back would end the process with SIGBUS. `warm` also writes zeros: that brings the pages in without
+    holding the interpreter (0.4 ms for 4 MiB, where the faults through the map cost callers 4 ms) and takes
+    memory; a segment that is not warm takes none until it is written to. Raises `OSError` (ENOSPC, EDQUOT,
+    EFBIG, …), leaving no file behind.
     """
 
-    __slots__ = ("_fd", "_map", "end", "number", "path", "size")
+    __slots__ = ("_fd", "_map", "end", "number", "path", "size", "warm")
 
-    def __init__(self, path: Path, number: int, size: int) -> None:
+    def __init__(self, path: Path, number: int, size: int, *, warm: bool = True) -> None:
         self.path = path
         self.number = number
         self.size = size
+        self.warm = warm
         self.end = 0
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         try:
-            _allocate(self._fd, size)
+            if warm or not _reserved(self._fd, size):
+                _write_zeros(self._fd, size)
             self._map = mmap.mmap(self._fd, size)
         except (OSError, ValueError):
             os.close(self._fd)
@@ -89,9 +92,20 @@ class SegmentWriter:
         os.close(self._fd)
 
 
-def _allocate(fd: int, size: int) -> None:
-    with suppress(AttributeError, OSError):  # what the zeros below also find out
+def _reserved(fd: int, size: int) -> bool:
+    """Reserve the blocks; False where this system or file system has no way to."""
+    try:
         os.posix_fallocate(fd, 0, size)
+    except AttributeError:
+        return False
+    except OSError as error:
+        if error.errno in (errno.EOPNOTSUPP, errno.EINVAL, errno.ENOSYS):
+            return False
+        raise
+    return True
+
+
+def _write_zeros(fd: int, size: int) -> None:
     done = 0
     while done < size:
         wanted = min(size - done, len(_ZEROS) * _MOST_BUFFERS)

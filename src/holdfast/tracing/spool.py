@@ -1,11 +1,12 @@
 """The writing side of the spool: an append of about a microsecond that outlives the process.
 
 Callers append to the current segment under one lock. A keeper (see `maintain`) makes the next segments
-before they are needed, so that no caller ever waits for a disk. Should it fall behind all the same, or the
-disk be full, records wait in memory, bounded: that is the one window in which a kill loses what was
+before they are needed, so that no caller ever waits for a disk. A caller that computes without pause keeps the
+interpreter from the keeper for tens of milliseconds: hence two warm spares that grow with the rate, and a
+large reserve behind them that takes disk but no memory until it is written to. Should all of that be used up,
+or the disk be full, records wait in memory, bounded: that is the one window in which a kill loses what was
 recorded, and `spilled` counts what went through it. Creating the segment on the caller's thread instead would
-close the window and open a worse one, since a journalling disk may hold a file creation up for seconds. With
-two spares that grow with the rate, a burst of 100,000 spans does not reach it.
+close the window and open a worse one, since a journalling disk may hold a file creation up for seconds.
 """
 
 from __future__ import annotations
@@ -30,9 +31,12 @@ __all__ = ["Spool"]
 _SPARES: Final = 2
 _FIRST_SIZE: Final = 4 << 20
 _LARGEST_SIZE: Final = 16 << 20
+_RESERVE_SIZE: Final = 32 << 20
 _SMALLEST_SIZE: Final = 64 << 10
+_SHARE: Final = 8
+"""No segment takes more than this part of the cap: half of it stays free for what waits to be sent."""
 _QUICK: Final = 0.5
-"""A segment that is full within so many seconds makes the next ones twice as large."""
+"""A segment that is full within so many seconds makes the next ones four times as large."""
 _MOVE_AT_ONCE: Final = 200
 _RETRY_SECONDS: Final = 1.0
 
@@ -71,11 +75,12 @@ class Spool:
         self._current: SegmentWriter | None = None
         self._entry: Entry | None = None
         self._backlog: Backlog | None = None
-        self._size = max(_SMALLEST_SIZE, min(_FIRST_SIZE, self._max_bytes // (_SPARES + 2)))
+        self._size = max(_SMALLEST_SIZE, min(_FIRST_SIZE, self._max_bytes // _SHARE))
         self._rolling = False
         self._rolled_at = 0.0
         self._next_number = 1
         self._asleep = True
+        self._keeper_called = False
         self._opened = False
         self.directory: ProcessDir | None = None
         self.losses = LossLedger(None)
@@ -96,9 +101,10 @@ class Spool:
         self._backlog = Backlog(directory, self.losses)
         with suppress(OSError):  # the keeper comes upon it again, and reports it
             self.maintain()
-        with self._lock:
-            if self._current is None and self._spares:
-                self._roll(self._spares.popleft())
+            with self._lock:
+                if self._current is None and self._spares:
+                    self._roll(self._spares.popleft())
+            self.maintain()
 
     def forget(self) -> None:
         """In a forked child: let go of the parent's files without touching them, and begin anew.
@@ -140,11 +146,18 @@ class Spool:
                 self._rolling = False
             current = self._current
             if current is not None and current.write(record):
-                self._wake_keeper()
+                self._call_keeper()
                 return
         self._spill.append(record)
         if self._backlog is not None:
             self.spilled += 1
+            self._call_keeper()
+        elif self._spill.dropped:
+            self._call_keeper()
+
+    def _call_keeper(self) -> None:
+        if not self._keeper_called:
+            self._keeper_called = True
             self._wake_keeper()
 
     def _roll(self, spare: SegmentWriter) -> None:
@@ -159,7 +172,7 @@ class Spool:
             self._backlog.add(self._entry)
         now = time.monotonic()
         if now - self._rolled_at < _QUICK:
-            self._size = min(self._size * 2, _LARGEST_SIZE, max(self._size, self._max_bytes // (_SPARES + 2)))
+            self._size = min(self._size * 4, _LARGEST_SIZE, max(self._size, self._max_bytes // _SHARE))
         self._rolled_at = now
 
     # --- the exporter's thread
@@ -167,6 +180,7 @@ class Spool:
     def may_sleep(self) -> bool:
         """Whether nothing is waiting. After True the next append wakes the exporter."""
         self._asleep = True
+        self._keeper_called = False
         if self.pending_bytes:
             self._asleep = False
             return False
@@ -222,25 +236,33 @@ class Spool:
 
         Raises `OSError` where the disk refuses; what was recorded then stays in memory, bounded.
         """
+        self._keeper_called = False
         while self._retired:
             self._retired.popleft().close()
         self._count_drops()
         if self.directory is None:
             return None
-        while len(self._spares) < _SPARES or len(self._spill):
-            if not self._make_spare():
+        while True:
+            self._drain_spill()
+            ready = list(self._spares)
+            if len(self._spill) or sum(spare.warm for spare in ready) < _SPARES:
+                made = self._make_spare(self._size, warm=True)
+            elif all(spare.warm for spare in ready):
+                made = self._make_spare(max(self._size, min(_RESERVE_SIZE, self._max_bytes // 8)), warm=False)
+            else:
+                break
+            if not made:
                 self._count_drops()
                 return _RETRY_SECONDS
-            self._drain_spill()
         self.losses.save()
         return None
 
-    def _make_spare(self) -> bool:
+    def _make_spare(self, size: int, *, warm: bool) -> bool:
         directory, backlog = self.directory, self._backlog
         if directory is None or backlog is None:
             return False
         with self._lock:
-            size = max(self._size, self._spill.largest() + FRAME_OVERHEAD)
+            size = max(size, self._spill.largest() + FRAME_OVERHEAD)
         spare_bytes = sum(spare.size for spare in list(self._spares))
         while backlog.disk_bytes + spare_bytes + size > self._max_bytes:
             dropped = backlog.drop_oldest()
@@ -249,9 +271,9 @@ class Spool:
             self._lose(dropped)
         number = self._next_number
         self._next_number += 1
-        spare = SegmentWriter(directory.segment_path(number), number, size)
-        if len(self._spill):
-            self._spares.appendleft(spare)  # the one that the largest waiting record fits into
+        spare = SegmentWriter(directory.segment_path(number), number, size, warm=warm)
+        if warm:
+            self._spares.appendleft(spare)  # before the reserve, and the largest waiting record fits in
         else:
             self._spares.append(spare)
         return True
