@@ -116,9 +116,9 @@ _SECRET: Final = re.compile(
     r"|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)"
     r"|(?P<private_key>"
     r"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----.*?(?:-----END [A-Z ]{0,30}PRIVATE KEY-----|\Z))"
-    r"|(?P<lead>\bBearer\s+|\bbearer\s+(?=\S*\d))(?P<authorization>[\w.~+/=-]{6,})"
+    r"|(?P<lead>(?<![A-Za-z0-9])Bearer +)(?P<authorization>[\w.~+/=-]{6,})"
     r"|(?P<address>://[^\s/:@\"']{0,256}:)(?P<password>[^\s/@\"']{1,1024})(?=@)",
-    re.DOTALL,
+    re.DOTALL | re.ASCII,
 )
 
 
