@@ -15,6 +15,8 @@ from holdfast.wire.vocabulary import FailureCategory
 
 __all__ = ["classify"]
 
+_LONGEST_WAIT = 366 * 86_400.0  # seconds: longer is a time since 1970 taken for a wait, or nonsense
+
 
 def classify(
     error: BaseException, during: Literal["model", "tool"] = "model", *, unix_now: float | None = None
@@ -78,6 +80,6 @@ def _wait(seen: list[Evidence], unix_now: float | None) -> float | None:
             evidence.delay,
             wait_from_text(evidence.message),
         ):
-            if wait is not None:
+            if wait is not None and 0 <= wait < _LONGEST_WAIT:
                 return wait
     return None

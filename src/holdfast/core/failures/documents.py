@@ -93,7 +93,7 @@ class Found:
 
     def _code(self, value: Any) -> None:
         if isinstance(value, str) and 0 < len(value) <= 120 and value != "error":
-            if value.isdigit():
+            if value.isdecimal():
                 self._status(int(value))
             else:
                 self.codes.append(value)

@@ -91,10 +91,15 @@ def examine(error: BaseException) -> Evidence:
         text=text,
         message=" ".join(dict.fromkeys(found.messages)) or text,
         headers=headers,
-        delay=found.delay,
+        delay=found.delay if found.delay is not None else _seconds(read(error, "retry_after")),
         provider=_provider(error, response, text),
         plain_exception=not names,
     )
+
+
+def _seconds(value: object) -> float | None:
+    value = plain(value)
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
 
 
 def _class_names(error: BaseException) -> Iterator[str]:
@@ -151,7 +156,7 @@ def _status(error: BaseException, response: object) -> int | None:
         if isinstance(metadata, dict):
             candidates.append(cast("dict[str, Any]", metadata).get("HTTPStatusCode"))
     for value in candidates:
-        if isinstance(value, str) and value.isdigit() and len(value) == 3:
+        if isinstance(value, str) and value.isdecimal() and len(value) == 3:
             value = int(value)
         if isinstance(value, int) and 400 <= value <= 599:
             return value

@@ -19,6 +19,7 @@ Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 MAX_TEXT: Final = 8_000
 _MAX_DEPTH: Final = 6
 _MAX_ITEMS: Final = 60
+_MAX_INT: Final = 2**63  # larger ones overflow where a float is made of them
 
 
 def read(thing: object, name: str) -> object:
@@ -53,7 +54,7 @@ def _copy(thing: object, depth: int) -> Json:
     if thing is None or isinstance(thing, bool):
         return thing
     if isinstance(thing, int):
-        return int.__int__(thing)
+        return number if abs(number := int.__int__(thing)) < _MAX_INT else None
     if isinstance(thing, float):
         return float.__float__(thing)
     if isinstance(thing, str):

@@ -22,7 +22,7 @@ from holdfast.wire.vocabulary import FailureCategory as C
 __all__ = ["Verdict", "decide"]
 
 _SOON: Final = 3600.0  # seconds: a quota that is back within the hour is a rate limit
-_ASKED: Final = re.compile(r"\blimit:? (\d+)\b[^.]{0,40}?\brequested:? (\d+)\b")
+_ASKED: Final = re.compile(r"\blimit:? (\d{1,12})\b[^.]{0,40}?\brequested:? (\d{1,12})\b")
 
 
 class Verdict(Struct, frozen=True):

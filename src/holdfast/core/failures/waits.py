@@ -130,7 +130,7 @@ def wait_from_text(text: str) -> float | None:
     found = _SENTENCE.search(text)
     if not found:
         return None
-    compact = duration(found[1].strip(" ,"))
+    compact = duration(found[1].strip(" ,."))
     if compact is not None:
         return _sane(compact)
     total = 0.0
