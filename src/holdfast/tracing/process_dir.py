@@ -156,6 +156,8 @@ class ProcessDir:
         """Delete the directory, lock last, and give the lock back. Raises `OSError` where files remain."""
         for _, path in self.segments():
             path.unlink(missing_ok=True)
+        for half_made in self.path.glob(f"{_UNFINISHED}*"):  # a kill between writing and renaming leaves one
+            half_made.unlink(missing_ok=True)
         for name in ("cursor", "runs.json", "lock"):
             (self.path / name).unlink(missing_ok=True)
         try:
