@@ -138,9 +138,9 @@ def last_of_each(made: list[tuple[str, str, dict[str, Any]]]) -> list[tuple[str,
 
 
 def as_one(registry: SchemaRegistry) -> dict[tuple[int, str], object]:
-    return {
-        (form, name): schema for form, held in enumerate(registry.snapshot()) for name, schema in held.items()
-    }
+    params, results, types, quality = registry.snapshot()
+    forms: list[dict[str, Any]] = [dict(params), dict(results), dict(types), dict(quality)]
+    return {(form, name): schema for form, held in enumerate(forms) for name, schema in held.items()}
 
 
 @given(steps, st.randoms())
