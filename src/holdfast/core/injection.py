@@ -20,8 +20,9 @@ _PHRASES: Final = (
     ),
     (
         "a request for the system prompt",
-        r"\b(?:reveal|show|print|repeat|output|leak|disclose|recite)\s{1,5}(?:me\s{1,5})?(?:your|the)\s{1,5}"
-        r"(?:full\s{1,5}|entire\s{1,5})?(?:system|initial|hidden|original)\s{1,5}(?:prompt|instructions?|message)\b",
+        r"\b(?:reveal|show|print|repeat|output|leak|disclose|recite)\s{1,5}(?:me\s{1,5})?"
+        r"(?:(?:your|the)\s{1,5}(?:full\s{1,5}|entire\s{1,5})?system|your\s{1,5}(?:initial|hidden|original))"
+        r"\s{1,5}(?:prompt|instructions?|message)\b",
     ),
     (
         "a new identity",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Final, cast
 
 import msgspec
 from msgspec import Struct
 
-__all__ = ["Finder", "Hit", "Scan", "scan"]
+from holdfast.errors import InvalidInputError
+
+__all__ = ["Finder", "Hit", "Scan", "scan", "texts_of"]
 
 
 class Hit(Struct, frozen=True):
@@ -48,6 +50,26 @@ def scan(value: object, find: Finder) -> Scan:
     walk = _Walk(find)
     redacted = walk.visit(value, "", 0)
     return Scan(tuple(dict.fromkeys(walk.labels)), redacted if walk.labels else value, walk.complete)
+
+
+def texts_of(value: object, field: str = "", depth: int = 0) -> Iterator[tuple[str, str]]:
+    """Every text in a value with the name of the field it stands in; keys have none themselves. Raises
+    `InvalidInputError` where values are nested without end."""
+    if depth > _DEEPEST:
+        raise InvalidInputError(field or "arguments", "is nested too deeply to be checked")
+    if isinstance(value, str):
+        yield field, value
+    elif isinstance(value, (bytes, bytearray)):
+        yield field, value.decode("utf-8", "replace")
+    elif isinstance(value, Mapping):
+        for key, inner in cast("Mapping[object, object]", value).items():
+            yield "", str(key)
+            yield from texts_of(inner, str(key), depth + 1)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for inner in cast("Iterable[object]", value):
+            yield from texts_of(inner, field, depth + 1)
+    elif not isinstance(value, _ATOMS):
+        yield field, str(value)
 
 
 class _Walk:
