@@ -17,7 +17,7 @@ from holdfast.tracing.destination import local_token
 
 __all__ = ["Json", "Ping", "Server"]
 
-_TIMEOUT: Final = urllib3.Timeout(connect=5, read=60)
+_CONNECT_SECONDS: Final = 5.0
 _PAGE: Final = 100
 _MESSAGE_LENGTH: Final = 200
 _REFUSALS: Final = (401, 403)
@@ -36,13 +36,17 @@ class Ping(Struct, frozen=True, kw_only=True):
 
 
 class Server:
-    """A server at `url`. The token is the given one, else the setting, else this machine's own server's."""
+    """A server at `url`. The token is the given one, else the setting, else this machine's own server's.
 
-    def __init__(self, url: str | None = None, token: str | None = None) -> None:
+    `patience` is how many seconds an answer may take.
+    """
+
+    def __init__(self, url: str | None = None, token: str | None = None, *, patience: float = 60.0) -> None:
         self.url: str = read_setting("url", url).rstrip("/")
         self.token: str | None = read_setting("token", token) or local_token(self.url)
         bundle = read_setting("ca_bundle")
-        self._pool = urllib3.PoolManager(retries=False, timeout=_TIMEOUT, ca_certs=bundle)
+        timeout = urllib3.Timeout(connect=min(_CONNECT_SECONDS, patience), read=patience)
+        self._pool = urllib3.PoolManager(retries=False, timeout=timeout, ca_certs=bundle)
 
     def ping(self) -> Ping:
         """Raises `CommandError` where nothing, or something else than Holdfast, answers."""

@@ -26,6 +26,7 @@ __all__ = ["Check", "CheckState", "check_all"]
 
 _LEAST_FREE: Final = 512 << 20
 _MOST_SKEW: Final = 5.0
+_PATIENCE: Final = 10.0
 
 
 class CheckState(StrEnum):
@@ -133,7 +134,7 @@ def _directory(name: str, path: Path, variable: str) -> Check:
 
 
 def _server() -> Iterator[Check]:
-    server = Server()
+    server = Server(patience=_PATIENCE)
     began = time.time()
     try:
         answer = server.ping()

@@ -18,6 +18,7 @@ from holdfast._version import __version__
 from holdfast.cli.api import Server
 from holdfast.cli.local import Announcement, announcement, announcement_file
 from holdfast.errors import CommandError, ServerStartError
+from holdfast.server.app import open_store
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening
 from holdfast.tracing.adopter import Adopter, adopt_for
@@ -25,6 +26,7 @@ from holdfast.tracing.pipeline import spool_root
 
 __all__ = ["Presence", "near_address", "start_errors", "stoppable"]
 
+_PROBE_SECONDS: Final = 2.0
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}  # noqa: S104 - replaced, not listened on
 
 
@@ -94,7 +96,9 @@ def stoppable() -> Generator[None]:
 
 @contextmanager
 def start_errors(config: ServerConfig) -> Generator[None]:
-    """An address that is taken becomes a `CommandError` that says by whom, and what to do."""
+    """A database that cannot be used is said so before anything listens; an address that is taken becomes a
+    `CommandError` that says by whom, and what to do."""
+    open_store(config).close()
     try:
         yield
     except ServerStartError as error:
@@ -112,7 +116,7 @@ def start_errors(config: ServerConfig) -> Generator[None]:
 
 def _is_holdfast(url: str) -> bool:
     try:
-        Server(url).ping()
+        Server(url, patience=_PROBE_SECONDS).ping()
     except CommandError:
         return False
     return True

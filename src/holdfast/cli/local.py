@@ -32,6 +32,9 @@ __all__ = [
 ]
 
 
+_PROBE_SECONDS = 2.0
+
+
 class Announcement(Struct, frozen=True, kw_only=True):
     """What a server tells the processes of its machine, `token` with every scope among it.
 
@@ -78,7 +81,7 @@ def running_server() -> Announcement | None:
     if said is None:
         return None
     try:
-        answers = Server(said.url, said.token).ping().accepted
+        answers = Server(said.url, said.token, patience=_PROBE_SECONDS).ping().accepted
     except CommandError:
         return None
     return said if answers else None

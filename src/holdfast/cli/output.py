@@ -33,7 +33,8 @@ def plain_table(*columns: str) -> Table:
     """A table without lines. A column whose name begins with `>` is set flush right."""
     table = Table(box=None, pad_edge=False, header_style="dim", collapse_padding=True, padding=(0, 2, 0, 0))
     for name in columns:
-        table.add_column(name.removeprefix(">"), justify="right" if name.startswith(">") else "left")
+        right = name.startswith(">")
+        table.add_column(name.removeprefix(">"), justify="right" if right else "left", overflow="fold")
     return table
 
 
