@@ -185,7 +185,11 @@ class Client:
 
     def stop_reason(self, run_id: str) -> str | None:
         """Why the server asked the run to stop; None while it did not."""
-        order = self._sink.control(run_id)
+        try:
+            order = self._sink.control(run_id)
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            self.guard.took(error, "a look for the server's word")
+            return None
         if order is None or not order.terminate:
             return None
         return order.reason or "terminated"
@@ -199,7 +203,10 @@ class Client:
         """Whether it was this process's to end; the first caller is told so, and only once."""
         if self._live.pop(id(run), None) is None:
             return False
-        self._sink.unwatch(run.id)
+        try:
+            self._sink.unwatch(run.id)
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            self.guard.took(error, "a run's end")
         return True
 
     def end_runs(self, error: BaseException | None) -> None:
