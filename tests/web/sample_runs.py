@@ -63,9 +63,15 @@ class Story:
         return self
 
     def open(
-        self, name: str, kind: str = "agent:step", parent: str | None = None, *, id: str = "", **fields: Any
+        self,
+        name: str,
+        kind: str = "agent:step",
+        parent: str | None = None,
+        *,
+        span_id: str = "",
+        **fields: Any,
     ) -> str:
-        span_id = id or str(uuid.uuid4())
+        span_id = span_id or str(uuid.uuid4())
         self._add(
             "agent_spans/create",
             agent_instance_id=self.id,
@@ -298,7 +304,7 @@ def hostile_run(at: int, run_id: str) -> Story:
             "agent:tool",
             None,
             0.01,
-            start={"payload": payload, "id": f"span {name}/ä?#%41"},
+            start={"payload": payload, "span_id": f"span {name}/ä?#%41"},
             status="failed",
             error={"type": HOSTILE_TEXT, "message": HOSTILE_TEXT, "stack": HOSTILE_TEXT},
         )

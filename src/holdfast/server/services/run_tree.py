@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from operator import itemgetter
 from typing import Final
 
@@ -60,11 +61,7 @@ class SpanTree:
     def failures(self) -> list[int]:
         """The places of failed spans that hold no failed span themselves: where things went wrong."""
         failed = [at for at, status in enumerate(self.statuses) if status == _FAILED]
-        return [
-            at
-            for at, following in zip(failed, [*failed[1:], len(self.ids)], strict=True)
-            if following >= self.end[at]
-        ]
+        return [at for at, following in pairwise([*failed, len(self.ids)]) if following >= self.end[at]]
 
 
 _FAILED: Final = SpanStatus.FAILED.value

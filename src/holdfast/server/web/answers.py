@@ -49,7 +49,7 @@ def html(shown: Shown, *, status: int = 200, headers: dict[str, str] | None = No
     return Response(
         render(shown).encode("utf-8", "replace"),
         status_code=status,
-        media_type="text/html; charset=utf-8",
+        media_type="text/html",
         headers=_HEADERS | (headers or {}),
     )
 

@@ -16,9 +16,9 @@ __all__ = ["STATIC_FILES", "StaticFile", "environment", "render", "static_file",
 
 _HERE: Final = Path(__file__).parent
 STATIC_FILES: Final = {
-    "console.css": "text/css; charset=utf-8",
-    "app.js": "text/javascript; charset=utf-8",
-    "run.js": "text/javascript; charset=utf-8",
+    "console.css": "text/css",
+    "app.js": "text/javascript",
+    "run.js": "text/javascript",
     "icons.svg": "image/svg+xml",
     "favicon.svg": "image/svg+xml",
 }

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.datastructures import Cookie
+from litestar.params import FromPath
 from litestar.response import Redirect, Stream
 from msgspec import Raw
 
@@ -62,7 +63,7 @@ async def _opened(request: AnyRequest, run_id: str) -> OpenRun:
 
 
 @get("/runs/{run_id:str}", include_in_schema=False)
-async def run(request: AnyRequest, run_id: str) -> Response[bytes]:
+async def run(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
     session = await browser_session(request)
     opened = await _opened(request, run_id)
     shell = shell_of(request, session)
@@ -70,7 +71,7 @@ async def run(request: AnyRequest, run_id: str) -> Response[bytes]:
 
 
 @get("/runs/{run_id:str}/rows", include_in_schema=False)
-async def run_rows(request: AnyRequest, run_id: str) -> Response[bytes]:
+async def run_rows(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
     """Rows alone; `X-First` and `X-Total` say which of how many."""
     opened = await _opened(request, run_id)
     count = request.query_params.get("count", "")
@@ -83,7 +84,7 @@ async def run_rows(request: AnyRequest, run_id: str) -> Response[bytes]:
 
 
 @get("/runs/{run_id:str}/{part:str}", include_in_schema=False)
-async def run_part(request: AnyRequest, run_id: str, part: str) -> Response[bytes]:
+async def run_part(request: AnyRequest, run_id: FromPath[str], part: FromPath[str]) -> Response[bytes]:
     session = await browser_session(request)
     opened = await _opened(request, run_id)
 
@@ -105,7 +106,7 @@ async def run_part(request: AnyRequest, run_id: str, part: str) -> Response[byte
 
 
 @get("/runs/{run_id:str}/raw", include_in_schema=False)
-async def run_raw(request: AnyRequest, run_id: str) -> Response[bytes]:
+async def run_raw(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
     session = await browser_session(request)
     data = await asyncio.to_thread(
         raw_part,
@@ -114,11 +115,11 @@ async def run_raw(request: AnyRequest, run_id: str) -> Response[bytes]:
         id_from_path(run_id),
         request.query_params,
     )
-    return Response(data, media_type="text/plain; charset=utf-8", headers={"Cache-Control": "no-store"})
+    return Response(data, media_type="text/plain", headers={"Cache-Control": "no-store"})
 
 
 @get("/runs/{run_id:str}/live", include_in_schema=False)
-async def run_live(request: AnyRequest, run_id: str) -> Stream:
+async def run_live(request: AnyRequest, run_id: FromPath[str]) -> Stream:
     session = await browser_session(request)
     events = follow_run(services_of(request).queries, session.account_id, id_from_path(run_id))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
@@ -126,7 +127,7 @@ async def run_live(request: AnyRequest, run_id: str) -> Stream:
 
 
 @post("/runs/{run_id:str}/stop", include_in_schema=False, status_code=303)
-async def stop_run(request: AnyRequest, run_id: str) -> Response[Any]:
+async def stop_run(request: AnyRequest, run_id: FromPath[str]) -> Response[Any]:
     """The form of the run page. The word reaches the agent with its next exchange with the server."""
     session = await browser_session(request)
     form = await _form(request)
@@ -172,7 +173,7 @@ async def login_help(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/static/{version:str}/{name:str}", include_in_schema=False)
-async def static(version: str, name: str) -> Response[bytes]:
+async def static(version: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     del version  # it only tells caches that the content is another
     file = static_file(name)
     if file is None:

@@ -1,0 +1,116 @@
+"""The order of spans, whatever their parents say."""
+
+from __future__ import annotations
+
+import uuid
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from holdfast.server.services.run_tree import SpanTree, TreeView, grow_tree, short_id
+from holdfast.server.stores.reads_spans import LightSpan
+
+_ids = st.sampled_from([f"s{number}" for number in range(12)])
+_spans = st.lists(
+    st.tuples(
+        _ids,
+        st.none() | _ids | st.just("nobody"),
+        st.integers(0, 20),
+        st.none() | st.integers(0, 40),
+        st.sampled_from(["complete", "failed", "active"]),
+    ),
+    unique_by=lambda span: span[0],
+    max_size=12,
+)
+
+
+def _span(span_id: str, parent: str | None = None, at: int = 0, status: str = "complete") -> LightSpan:
+    return span_id, parent, at, at + 1, status
+
+
+def _shown(tree: SpanTree, view: TreeView) -> list[str]:
+    return [tree.ids[place] for place in view.visible(tree)]
+
+
+@given(_spans)
+def test_every_span_stands_in_the_tree_once(spans: list[LightSpan]) -> None:
+    """Unknown parents, rings and selves included."""
+    tree = grow_tree(spans)
+    assert sorted(tree.ids) == sorted(span[0] for span in spans)
+    for place, depth in enumerate(tree.depth):
+        inside = range(place + 1, tree.end[place])
+        assert all(tree.depth[at] > depth for at in inside)
+        assert tree.end[place] == len(tree.ids) or tree.depth[tree.end[place]] <= depth
+        if depth == 0:
+            assert tree.ancestors(place) == []
+        else:
+            assert len(tree.ancestors(place)) == depth
+
+
+@given(_spans)
+def test_a_span_with_a_known_parent_stands_below_it_unless_they_form_a_ring(spans: list[LightSpan]) -> None:
+    """What stands at the top with a parent is marked as lost."""
+    tree = grow_tree(spans)
+    parents = {span[0]: span[1] for span in spans}
+    for place, span_id in enumerate(tree.ids):
+        around = tree.ancestors(place)
+        if around:
+            assert tree.ids[around[-1]] == parents[span_id]
+        elif parents[span_id] is not None:
+            assert place in tree.lost
+
+
+@given(_spans)
+def test_the_view_of_failures_shows_each_of_them_and_what_is_around_it(spans: list[LightSpan]) -> None:
+    """And nothing else."""
+    tree = grow_tree(spans)
+    wanted = {
+        at
+        for place, status in enumerate(tree.statuses)
+        if status == "failed"
+        for at in [place, *tree.ancestors(place)]
+    }
+    assert set(TreeView(failed_only=True).visible(tree)) == wanted
+
+
+def test_brothers_stand_in_the_order_of_their_starts() -> None:
+    """And each before those inside it."""
+    tree = grow_tree([_span("b", None, 5), _span("a", None, 9), _span("c", "a", 1), _span("d", "b", 30)])
+    assert list(tree.ids) == ["b", "d", "a", "c"]
+    assert list(tree.depth) == [0, 1, 0, 1]
+
+
+def test_a_remote_parent_is_found_by_the_end_of_its_id() -> None:
+    """W3C trace context carries 16 hex digits of a UUID."""
+    parent = str(uuid.uuid4())
+    tree = grow_tree([_span(parent), _span("child", short_id(parent), 1)])
+    assert list(tree.depth) == [0, 1]
+    assert not tree.lost
+
+
+def test_a_folded_span_hides_what_is_inside_it() -> None:
+    """And no more than that."""
+    tree = grow_tree([_span("a"), _span("b", "a", 1), _span("c", "b", 2), _span("d", None, 3)])
+    assert _shown(tree, TreeView(folded=frozenset({short_id("a")}))) == ["a", "d"]
+    assert _shown(tree, TreeView(max_depth=1)) == ["a", "b", "d"]
+
+
+def test_the_innermost_failures_are_where_things_went_wrong() -> None:
+    """A parent that failed because of its child is not told again."""
+    spans = [
+        _span("a", None, 0, "failed"),
+        _span("b", "a", 1, "failed"),
+        _span("c", "a", 2),
+        _span("d", None, 3, "failed"),
+    ]
+    tree = grow_tree(spans)
+    assert [tree.ids[place] for place in tree.failures()] == ["b", "d"]
+    assert grow_tree([_span("a")]).failures() == []
+
+
+def test_many_rings_do_not_take_long() -> None:
+    """Twenty thousand pairs of spans that are each other's parents are put in order within the time limit."""
+    spans = [_span(f"{number}", f"{number ^ 1}", number) for number in range(40_000)]
+    tree = grow_tree(spans)
+    assert len(tree.ids) == 40_000
+    assert len(tree.lost) == 20_000

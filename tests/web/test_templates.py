@@ -1,0 +1,59 @@
+"""Templates and the dataclasses that declare what they may see."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import pytest
+from jinja2 import meta
+
+from holdfast.server.web import pages
+from holdfast.server.web.pages import Shown
+from holdfast.server.web.render import environment
+
+
+def _wanted(name: str, seen: set[str]) -> set[str]:
+    """The variables that a template and those that it extends or includes take from outside."""
+    if name in seen:
+        return set()
+    seen.add(name)
+    source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]
+    tree = environment().parse(source)
+    macros = vars(environment().get_template("bits.html").module)
+    found = meta.find_undeclared_variables(tree) - environment().globals.keys() - macros.keys()
+    for other in meta.find_referenced_templates(tree):
+        assert other is not None, f"{name} names a template that only its data tells"
+        if other != "bits.html":
+            found |= _wanted(other, seen)
+    return found
+
+
+_SHOWN = [
+    kind
+    for kind in vars(pages).values()
+    if isinstance(kind, type) and issubclass(kind, Shown) and "template" in vars(kind)
+]
+
+
+@pytest.mark.parametrize("kind", _SHOWN, ids=lambda kind: kind.__name__)
+def test_a_template_uses_what_its_page_declares_and_nothing_else(kind: type[Shown]) -> None:
+    """A field that no template uses, or a variable that no page gives, is a mistake."""
+    assert _wanted(kind.template, set()) == {field.name for field in fields(kind)}
+
+
+def test_every_template_belongs_to_a_page() -> None:
+    """None is left over."""
+    reached: set[str] = {"bits.html"}
+    for kind in _SHOWN:
+        _wanted(kind.template, reached)
+    assert set(environment().list_templates()) == reached
+
+
+def test_templates_hold_no_inline_script_or_style() -> None:
+    """The content security policy would refuse them."""
+    for name in environment().list_templates():
+        source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]
+        assert " style=" not in source, name
+        assert "<style" not in source, name
+        assert " onclick" not in source, name
+        assert "|safe" not in source.replace(" ", ""), name
