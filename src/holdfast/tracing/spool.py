@@ -102,8 +102,8 @@ class Spool:
         with suppress(OSError):  # the keeper comes upon it again, and reports it
             self.maintain()
             with self._lock:
-                if self._current is None and self._spares:
-                    self._roll(self._spares.popleft())
+                if self._current is None:
+                    self._take_spare(0)
             self.maintain()
 
     def forget(self) -> None:
@@ -135,30 +135,39 @@ class Spool:
     def _append_slowly(self, record: bytes) -> None:
         if not self._opened:
             self.prepare()
-            if self._current is not None and self._current.write(record):
-                return
-        if self._spares and not self._rolling:
-            self._rolling = True
-            try:
-                if self._spares[0].size >= len(record) + FRAME_OVERHEAD:
-                    self._roll(self._spares.popleft())
-            finally:
-                self._rolling = False
-            current = self._current
-            if current is not None and current.write(record):
-                self._call_keeper()
-                return
+        if self._store(record):
+            return
         self._spill.append(record)
         if self._backlog is not None:
             self.spilled += 1
+        if self._backlog is not None or self._spill.dropped:
             self._call_keeper()
-        elif self._spill.dropped:
-            self._call_keeper()
+
+    def _store(self, record: bytes) -> bool:
+        """Write to the current segment or begin the next one; False where neither has room."""
+        if self._current is not None and self._current.write(record):
+            return True
+        if self._rolling:  # a signal handler came upon the lines below
+            return False
+        self._rolling = True
+        try:
+            self._take_spare(len(record) + FRAME_OVERHEAD)
+        finally:
+            self._rolling = False
+        return self._current is not None and self._current.write(record)
 
     def _call_keeper(self) -> None:
         if not self._keeper_called:
             self._keeper_called = True
             self._wake_keeper()
+
+    def _take_spare(self, needed: int) -> None:
+        """Go on in the first spare that is large enough, the reserve last; nothing where there is none."""
+        fitting = [spare for spare in list(self._spares) if spare.size >= needed]
+        if fitting:
+            spare = next((spare for spare in fitting if spare.warm), fitting[0])
+            self._spares.remove(spare)
+            self._roll(spare)
 
     def _roll(self, spare: SegmentWriter) -> None:
         former, entry = self._current, self._entry
@@ -168,6 +177,7 @@ class Spool:
             entry.end = former.end
             entry.sealed = True
             self._retired.append(former)
+            self._call_keeper()
         if self._backlog is not None:
             self._backlog.add(self._entry)
         now = time.monotonic()
@@ -180,7 +190,6 @@ class Spool:
     def may_sleep(self) -> bool:
         """Whether nothing is waiting. After True the next append wakes the exporter."""
         self._asleep = True
-        self._keeper_called = False
         if self.pending_bytes:
             self._asleep = False
             return False
@@ -248,7 +257,9 @@ class Spool:
             if len(self._spill) or sum(spare.warm for spare in ready) < _SPARES:
                 made = self._make_spare(self._size, warm=True)
             elif all(spare.warm for spare in ready):
-                made = self._make_spare(max(self._size, min(_RESERVE_SIZE, self._max_bytes // 8)), warm=False)
+                made = self._make_spare(
+                    max(self._size, min(_RESERVE_SIZE, self._max_bytes // _SHARE)), warm=False
+                )
             else:
                 break
             if not made:
@@ -272,20 +283,19 @@ class Spool:
         number = self._next_number
         self._next_number += 1
         spare = SegmentWriter(directory.segment_path(number), number, size, warm=warm)
-        if warm:
-            self._spares.appendleft(spare)  # before the reserve, and the largest waiting record fits in
-        else:
+        with self._lock:
             self._spares.append(spare)
         return True
 
     def _drain_spill(self) -> None:
         """Move what waits in memory to disk, a little at a time: callers wait for this lock."""
-        while len(self._spill) and self._spares:
+        while len(self._spill):
             with self._lock:
-                for record in self._spill.take(_MOVE_AT_ONCE, MAX_BATCH_BYTES):
-                    current = self._current
-                    if current is None or not current.write(record):
-                        self._append_slowly(record)
+                waiting = self._spill.take(_MOVE_AT_ONCE, MAX_BATCH_BYTES)
+                for done, record in enumerate(waiting):
+                    if not self._store(record):
+                        self._spill.put_back(waiting[done:])
+                        return
 
     def _count_drops(self) -> None:
         with self._lock:
