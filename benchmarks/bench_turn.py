@@ -10,14 +10,17 @@ import gc
 from collections.abc import Callable
 from statistics import median
 from time import perf_counter_ns
+from typing import TYPE_CHECKING
 
 from holdfast.core.guardrails import AllowAllGuardrail
 from holdfast.core.pricing import ModelPricing, PricingTable
 from holdfast.core.usage import UsageSnapshot
 from holdfast.runtime.breaker import CircuitBreaker
 from holdfast.runtime.orchestrator import Orchestrator
-from holdfast.runtime.recorder import Recorder
 from holdfast.runtime.sinks import RingBufferEventSink
+
+if TYPE_CHECKING:
+    from holdfast.runtime.recorder import Recorder
 
 MODEL = "bench-model"
 USAGE = UsageSnapshot(1000, 200)
@@ -72,7 +75,9 @@ def async_times(made: Orchestrator) -> list[int]:
     return asyncio.run(run())
 
 
-def early_and_late(measure: Callable[[Orchestrator], list[int]], recorder: Recorder | None = None) -> tuple[float, float]:
+def early_and_late(
+    measure: Callable[[Orchestrator], list[int]], recorder: Recorder | None = None
+) -> tuple[float, float]:
     """Microseconds around turn 10 (turns 5 to 105) and around turn 10,000 (the last hundred): each the smallest median
     of several sessions, as the machine has other work too."""
     early: list[float] = []

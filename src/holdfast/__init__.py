@@ -17,6 +17,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from holdfast._version import __version__
+from holdfast.runtime.recorder import use_recorder as _use_recorder
 
 if TYPE_CHECKING:
     from holdfast.errors import HoldfastError, InvalidInputError, SchemaConflictError, SettingError
@@ -111,6 +112,11 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"holdfast.{home}"), name)
     globals()[name] = value
     return value
+
+
+# Sessions of the runtime are on the record wherever `init` was called. The two know each other here alone, and
+# nothing is loaded before a session opens.
+_use_recorder(lambda info: import_module("holdfast.integrations.recording").record_session(info))
 
 
 def __dir__() -> list[str]:

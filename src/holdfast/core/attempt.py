@@ -6,7 +6,7 @@ from typing import Final
 
 from holdfast.core.breaker import Permit
 from holdfast.core.flow import Target
-from holdfast.core.ports import Circuit, Record
+from holdfast.core.ports import NO_RECORD, Circuit, Record
 from holdfast.core.pricing import Cost
 from holdfast.core.usage_readers import UsageReading
 from holdfast.wire import attributes as names
@@ -29,21 +29,20 @@ class AttemptPiece:
         self._ended = False
         self._circuit = circuit
         self._permit: Permit | None = None if circuit is None else circuit.acquire()
-        self._record = turn.open(
-            SpanType.LLM,
-            target.model or target.name,
-            payload,
-            {names.OPERATION: _CHAT, names.REQUEST_MODEL: target.model or "", names.ATTEMPT: number},
-        )
+        self._record: Record = NO_RECORD
+        if turn is not NO_RECORD:
+            model = target.model or target.name
+            about = {names.OPERATION: _CHAT, names.REQUEST_MODEL: model, names.ATTEMPT: number}
+            self._record = turn.open(SpanType.LLM, model, payload, about)
 
     def succeed(self, value: object, reading: UsageReading, cost: Cost) -> None:
-        self._end(value, _attributes(reading, cost), None)
+        self._end(value, self._attributes(reading, cost), None)
 
     def fail(
         self, error: BaseException, reading: UsageReading | None = None, cost: Cost | None = None
     ) -> None:
         """`reading` and `cost` where it took something all the same."""
-        found = None if reading is None or cost is None else _attributes(reading, cost)
+        found = None if reading is None or cost is None else self._attributes(reading, cost)
         self._end(None, found, error)
 
     def _end(self, value: object, attributes: dict[str, object] | None, error: BaseException | None) -> None:
@@ -55,6 +54,9 @@ class AttemptPiece:
                 self._circuit.settle(self._permit, error)
         finally:
             self._record.close(value, attributes, error)
+
+    def _attributes(self, reading: UsageReading, cost: Cost) -> dict[str, object] | None:
+        return None if self._record is NO_RECORD else _attributes(reading, cost)
 
 
 def _attributes(reading: UsageReading, cost: Cost) -> dict[str, object]:

@@ -150,21 +150,24 @@ class Turn:
 
     def recovered(self, attempt: Callable[[Target, int], Flow[Outcome]]) -> Flow[Recovered | GaveUp]:
         """The call, tried again and elsewhere as the plan says."""
-        parts, request = self._parts, self._request
+        parts, target = self._parts, self._request.target
+        first = yield from attempt(target, 1)
+        if isinstance(first, Returned):
+            made = Attempt(number=1, target=target, started=first.started, ended=first.ended)
+            return Recovered(value=first.value, attempts=(made,))
         if parts.plan is None:
-            ended = yield from self._once(attempt)
+            ended: Recovered | GaveUp = _gave_up(target, first)
         else:
             ended = yield from recover_flow(
-                request.target,
+                target,
                 parts.plan,
                 draw=parts.draw,
                 deadline=self.ends_at,
                 available=self._available,
-                attempt=attempt,
+                # The first call is behind us: a turn in which all goes well needs none of this.
+                attempt=lambda to, number: _again(first) if number == 1 else attempt(to, number),
             )
-        attempts = ended.attempts
-        if len(attempts) > 1 or isinstance(ended, GaveUp):
-            parts.troubled(attempts, isinstance(ended, Recovered))
+        parts.troubled(ended.attempts, isinstance(ended, Recovered))
         return ended
 
     def attempt(self, target: Target, number: int) -> Flow[Outcome]:
@@ -320,13 +323,13 @@ class Turn:
         circuit = self._parts.fallback_circuits.get(target.name, self._parts.circuit)
         return circuit is None or not circuit.is_open()
 
-    def _once(self, attempt: Callable[[Target, int], Flow[Outcome]]) -> Flow[Recovered | GaveUp]:
-        target = self._request.target
-        outcome = yield from attempt(target, 1)
-        times = (outcome.started, outcome.ended)
-        if isinstance(outcome, Returned):
-            made = Attempt(number=1, target=target, started=times[0], ended=times[1])
-            return Recovered(value=outcome.value, attempts=(made,))
-        failure = classify(outcome.error, unix_now=outcome.unix_now)
-        made = Attempt(number=1, target=target, started=times[0], ended=times[1], failure=failure)
-        return GaveUp(error=outcome.error, failure=failure, attempts=(made,))
+
+def _again(outcome: Outcome) -> Flow[Outcome]:
+    yield from ()
+    return outcome
+
+
+def _gave_up(target: Target, outcome: Raised) -> GaveUp:
+    failure = classify(outcome.error, unix_now=outcome.unix_now)
+    made = Attempt(number=1, target=target, started=outcome.started, ended=outcome.ended, failure=failure)
+    return GaveUp(error=outcome.error, failure=failure, attempts=(made,))

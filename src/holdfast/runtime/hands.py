@@ -132,7 +132,7 @@ class Hands:
                 if seconds is None
                 else call_within(work, seconds, lambda how: self._kit.late(what, how))
             )
-            if isawaitable(value):
+            if hasattr(type(value), "__await__"):  # a fifth of what isawaitable costs
                 refuse_awaitable(value)
         except Exception as error:  # noqa: BLE001 - the flow decides what becomes of it
             return Raised(error=error, started=started, ended=clock.monotonic(), unix_now=clock.unix())

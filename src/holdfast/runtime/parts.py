@@ -29,7 +29,8 @@ from holdfast.runtime.inputs import InputDesk
 from holdfast.runtime.ledger import Ledger
 from holdfast.runtime.notices import SessionEvents
 from holdfast.runtime.prices import default_prices
-from holdfast.runtime.recorder import SessionInfo, open_record
+from holdfast.runtime.recorder import open_record
+from holdfast.runtime.session_info import SessionInfo
 from holdfast.runtime.setup import Setup
 from holdfast.runtime.sinks import DEFAULT_RING_CAPACITY
 from holdfast.runtime.usage import UsageTracker
@@ -151,7 +152,7 @@ def _info(worker: AgentWorker, heritage: Heritage | None) -> SessionInfo:
         worker_id=worker.worker_id,
         project_id=worker.project_id,
         handed_from=None if heritage is None else heritage.from_role,
-        reason=None if heritage is None else heritage.reason,
+        handoff_reason=None if heritage is None else heritage.reason,
     )
 
 

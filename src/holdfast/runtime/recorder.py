@@ -1,35 +1,21 @@
-"""Which record sessions are put on: none, until somebody says so."""
+"""Which record sessions are put on: none, until somebody says so.
+
+Light to import: the package root says so for every process, whether it opens sessions or not.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
-from typing import Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from msgspec import Struct
+if TYPE_CHECKING:
+    from holdfast.core.ports import Record
+    from holdfast.runtime.session_info import SessionInfo
 
-from holdfast.core.ports import NO_RECORD, Record
+    Recorder: TypeAlias = Callable[[SessionInfo], Record]
+    """Opens the record of one session. What it does must not wait, and must not raise into the agent."""
 
-__all__ = ["NO_RECORD", "Record", "Recorder", "SessionInfo", "open_record", "use_recorder"]
-
-_LOG: Final = logging.getLogger("holdfast")
-
-
-class SessionInfo(Struct, frozen=True, kw_only=True):
-    """What a recorder is told of a session that opens."""
-
-    role: str
-    phase: str
-    worker_id: str
-    project_id: int | None = None
-    handed_from: str | None = None
-    """The role that handed over to this session."""
-    reason: str | None = None
-    """Why it did."""
-
-
-Recorder: TypeAlias = Callable[[SessionInfo], Record]
-"""Opens the record of one session. What it does must not wait, and must not raise into the agent."""
+__all__ = ["Recorder", "open_record", "use_recorder"]
 
 _recorders: Final[list[Recorder]] = []
 
@@ -45,11 +31,15 @@ def use_recorder(recorder: Recorder | None) -> None:
 def open_record(info: SessionInfo, recorder: Recorder | None) -> Record:
     """The record of a session, from its own recorder or the process's. One that raises is logged: the session
     goes on unrecorded."""
+    from holdfast.core.ports import NO_RECORD
+
     chosen = recorder or (_recorders[0] if _recorders else None)
     if chosen is None:
         return NO_RECORD
     try:
         return chosen(info)
-    except Exception:  # noqa: BLE001 - telemetry never raises into agent code
-        _LOG.exception("the recorder raised; the session of %s is not recorded", info.role)
+    except Exception:  # telemetry never raises into agent code
+        import logging
+
+        logging.getLogger("holdfast").exception("a session of %s is not recorded", info.role)
         return NO_RECORD

@@ -13,6 +13,7 @@ from holdfast.core.recovery_books import RecoveryContext
 from holdfast.errors import RunTerminated
 from holdfast.runtime.parts import Heritage, Parts
 from holdfast.runtime.usage import UsageTracker
+from holdfast.wire import attributes as names
 from holdfast.wire.agent_events import AgentEvent, AgentEventName, AgentEventStatus
 from holdfast.wire.runtime_vocabulary import AgentStatus
 from holdfast.wire.vocabulary import FailureCategory
@@ -223,4 +224,4 @@ class SessionBase:
 
     def _totals(self) -> dict[str, object]:
         parts = self._parts
-        return {"holdfast.session.turns": parts.progress.turns, "holdfast.session.events": parts.events.count}
+        return {names.TURNS: parts.progress.turns}

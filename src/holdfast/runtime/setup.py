@@ -17,13 +17,13 @@ from holdfast.errors import InvalidInputError
 from holdfast.runtime.breaker import AsyncCircuitBreaker, CircuitBreaker
 from holdfast.runtime.clock import SYSTEM_CLOCK, Clock
 from holdfast.runtime.options import Recovery, SessionLimits
-from holdfast.runtime.recorder import Recorder
 from holdfast.runtime.sinks import EventSink, NoopEventSink, NoopUsageSink, UsageSink
 
 if TYPE_CHECKING:
     from holdfast.core.loopguard import LoopGuard
     from holdfast.core.policy import PolicyEngine
     from holdfast.core.ratelimit import RateLimiter
+    from holdfast.runtime.recorder import Recorder
 
 __all__ = ["Setup"]
 

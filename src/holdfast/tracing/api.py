@@ -22,6 +22,7 @@ from holdfast.wire.operations import AgentVersion
 from holdfast.wire.vocabulary import EventLevel, Purpose, SpanType
 
 __all__ = [
+    "client_in_use",
     "continue_run",
     "current_run",
     "current_span",
@@ -101,6 +102,11 @@ def use_client(client: Client | None) -> None:
         before, _client = _client, client
     if before is not None and before is not client:
         before.close()
+
+
+def client_in_use() -> Client | None:
+    """The client of this process, where `init` or a recording call has made one already."""
+    return _client
 
 
 def default_client() -> Client:

@@ -21,6 +21,15 @@ AGENT_NAME: Final = "gen_ai.agent.name"
 CONVERSATION_ID: Final = "gen_ai.conversation.id"
 ERROR_TYPE: Final = "error.type"
 
+AGENT_ID: Final = "gen_ai.agent.id"
+
+ROLE: Final = "holdfast.role"
+PHASE: Final = "holdfast.phase"
+PROJECT: Final = "holdfast.project_id"
+HANDED_FROM: Final = "holdfast.handoff.from"
+HANDOFF_REASON: Final = "holdfast.handoff.reason"
+TURNS: Final = "holdfast.turns"
+
 COST_USD: Final = "holdfast.cost.usd"
 COST_SOURCE: Final = "holdfast.cost.source"
 COST_VERSION: Final = "holdfast.cost.price_version"
