@@ -174,8 +174,7 @@ class ToolRun:
         """A refusal, a stop or a cancellation: give back what is held. After an end this does nothing."""
         if self._claim is not None:
             self._claim.release()
-        category = classify(error).category.value
-        self._record.close(attributes={names.FAILURE_CATEGORY: category}, error=error)
+        self._record.close(error=error)
 
     def _settle(self) -> None:
         if self._claim is not None:

@@ -272,9 +272,8 @@ class Turn:
             self._claim.release()
         if self._piece is not None:
             self._piece.fail(error)
-        failure = classify(error)
-        self._record.close(attributes={names.FAILURE_CATEGORY: failure.category.value}, error=error)
-        self._tell_failure(error, failure)
+        self._record.close(error=error)
+        self._tell_failure(error, classify(error))
 
     def _tell_completed(self, usage: UsageSnapshot, cost: Cost, attempts: int) -> None:
         self._parts.notices.tell(

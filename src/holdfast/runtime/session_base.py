@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from holdfast.core.failures import classify
 from holdfast.core.handoff import Handoff
 from holdfast.core.lifecycle import AgentRegistry, AgentWorker
+from holdfast.core.policy import PhaseContext, PolicyActionData
 from holdfast.core.quality import QualityGateOutcome, QualityLevel
 from holdfast.core.recovery_books import RecoveryContext
 from holdfast.errors import RunTerminated
@@ -17,9 +18,6 @@ from holdfast.wire import attributes as names
 from holdfast.wire.agent_events import AgentEvent, AgentEventName, AgentEventStatus
 from holdfast.wire.runtime_vocabulary import AgentStatus
 from holdfast.wire.vocabulary import FailureCategory
-
-if TYPE_CHECKING:
-    from holdfast.core.policy import PolicyActionData
 
 __all__ = ["SessionBase"]
 
@@ -121,8 +119,6 @@ class SessionBase:
         engine = parts.setup.policy_engine
         if engine is None:
             return []
-        from holdfast.core.policy import PhaseContext
-
         context = PhaseContext(
             phase=self.phase,
             quality_level=quality_level,

@@ -11,6 +11,7 @@ from holdfast.core.budget import Budget
 from holdfast.core.guardrails import Guardrail
 from holdfast.core.lifecycle import AgentRegistry
 from holdfast.core.permissions import PermissionEnforcer
+from holdfast.core.policy import PolicyEngine
 from holdfast.core.pricing import Prices
 from holdfast.core.quality import QualityGate
 from holdfast.errors import InvalidInputError
@@ -21,7 +22,6 @@ from holdfast.runtime.sinks import EventSink, NoopEventSink, NoopUsageSink, Usag
 
 if TYPE_CHECKING:
     from holdfast.core.loopguard import LoopGuard
-    from holdfast.core.policy import PolicyEngine
     from holdfast.core.ratelimit import RateLimiter
     from holdfast.runtime.recorder import Recorder
 

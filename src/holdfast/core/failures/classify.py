@@ -11,6 +11,7 @@ from holdfast.core.failures.evidence import Evidence, examine
 from holdfast.core.failures.failure import RETRYABLE, Failure
 from holdfast.core.failures.verdict import Verdict, decide
 from holdfast.core.failures.waits import wait_from_headers, wait_from_text
+from holdfast.errors import CircuitOpenError
 from holdfast.wire.vocabulary import FailureCategory
 
 __all__ = ["classify"]
@@ -61,6 +62,8 @@ def _judge(errors: list[BaseException], unix_now: float | None) -> tuple[Failure
         next((pair for pair in seen if pair[1].category is not FailureCategory.UNKNOWN), seen[0]),
     )
     retryable = verdict.category in RETRYABLE and not verdict.hopeless
+    if isinstance(errors[0], CircuitOpenError):
+        retryable = False  # our own breaker asks for quiet: another provider may be called, this one may not
     failure = Failure(
         category=verdict.category,
         retryable=retryable,
