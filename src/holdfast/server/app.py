@@ -19,8 +19,10 @@ from holdfast.server.api.errors import HANDLERS
 from holdfast.server.api.protection import Protection, is_loopback
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.auth import Auth
+from holdfast.server.services.checker import Checker
 from holdfast.server.services.commit import Committer
 from holdfast.server.services.context import Services
+from holdfast.server.services.housekeeping import Housekeeping
 from holdfast.server.services.ingest import Ingest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
@@ -48,7 +50,11 @@ def open_services(config: ServerConfig) -> Generator[Services]:
     try:
         prepare(store, utc_now_ns())
         auth = Auth(store, utc_now_ns)
-        committer = Committer(store, utc_now_ns)
+        checker = Checker(store)
+        committer = Committer(store, utc_now_ns, to_check=checker.wake)
+        keeper = Housekeeping(
+            store, auth, utc_now_ns, abandon_after=config.abandon_after, every=config.sweep_every
+        )
         try:
             yield Services(
                 config=config,
@@ -61,6 +67,8 @@ def open_services(config: ServerConfig) -> Generator[Services]:
             )
         finally:
             committer.close()
+            keeper.close()
+            checker.close()
             auth.save_last_use()
     finally:
         store.close()

@@ -6,7 +6,15 @@ from typing import Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-__all__ = ["EMPTY_OBJECT", "UNKNOWN_ID", "EventDetails", "InstanceDetails", "SpanCounts", "SpanDetails"]
+__all__ = [
+    "EMPTY_OBJECT",
+    "UNKNOWN_ID",
+    "EventDetails",
+    "InstanceDetails",
+    "SpanCounts",
+    "SpanDetails",
+    "Violation",
+]
 
 UNKNOWN_ID = "unknown"
 """Stands for the agent, version, environment or deployment of a run whose registration has not arrived."""
@@ -99,3 +107,11 @@ class EventDetails(Struct, frozen=True, kw_only=True):
     inserted_at: str
     payload: Raw
     type: Literal["agent_event"] = "agent_event"
+
+
+class Violation(Struct, frozen=True, kw_only=True):
+    """Where a payload does not fit its schema. `part` is payload or result, `path` a JSON pointer."""
+
+    part: str
+    path: str
+    message: str

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
 from litestar.response import Redirect
-from litestar.types import ExceptionHandlersMap
 
 from holdfast.errors import ApiError, StoreUnavailableError
 from holdfast.server.services.access import LOGIN_HELP, LoginNeededError
@@ -67,7 +67,7 @@ def _answer(error: ApiError, headers: dict[str, str]) -> Response[bytes]:
     )
 
 
-HANDLERS: Final[ExceptionHandlersMap] = {
+HANDLERS: Final[dict[int | type[Exception], Callable[[_AnyRequest, Any], Response[Any]]]] = {
     ApiError: _known,
     StoreUnavailableError: _store,
     LoginNeededError: _login,

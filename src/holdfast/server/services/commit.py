@@ -36,12 +36,21 @@ Waiting = tuple[Batch, "Future[BatchResult]"]
 class Committer:
     """Owns its thread; `close` ends it after everything submitted before has been written.
 
-    `pending_limit` bounds the items that wait: past it `submit` refuses with `ApiError` 503.
+    `to_check` is called after commits that leave something to check against schemas. `pending_limit` bounds
+    the items that wait: past it `submit` refuses with `ApiError` 503.
     """
 
-    def __init__(self, store: Store, clock: Callable[[], int], *, pending_limit: int = 200_000) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Callable[[], int],
+        *,
+        to_check: Callable[[], None] = lambda: None,
+        pending_limit: int = 200_000,
+    ) -> None:
         self._store = store
         self._clock = clock
+        self._to_check = to_check
         self._limit = pending_limit
         self._changed = threading.Condition()
         self._waiting: deque[Waiting] = deque()
@@ -136,6 +145,8 @@ class Committer:
             work = WorkingSet(transaction, self._clock())
             results = [apply_batch(work, batch) for batch in batches]
             work.write()
+        if work.checks or work.check_all:
+            self._to_check()
         return results
 
 

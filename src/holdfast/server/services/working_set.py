@@ -63,9 +63,8 @@ class WorkingSet:
     def load(self, account_id: str, wanted: Mapping[str, Collection[str]]) -> None:
         """Read the runs (the keys) and of each the spans named, as far as they exist."""
         missing = [run_id for run_id in wanted if (account_id, run_id) not in self.runs]
-        for run_id, run in self.transaction.instances(account_id, missing).items():
-            self._enter(run, known=True)
-            self.runs[account_id, run_id] = run
+        for run in self.transaction.instances(account_id, missing).values():
+            self.adopt(run)
         keys: list[tuple[int, str]] = []
         for run_id, span_ids in wanted.items():
             found = self.runs.get((account_id, run_id))
@@ -79,6 +78,11 @@ class WorkingSet:
         self._runs_by_key[run.key] = run
         self._sums[run.key] = run_sums(run) if known else None
 
+    def adopt(self, run: InstanceRow) -> None:
+        """Take in a run that the transaction has read already."""
+        self._enter(run, known=True)
+        self.runs[run.account_id, run.id] = run
+
     def run_of_span(self, account_id: str, span_id: str) -> InstanceRow | None:
         """The run of the account's span with that id, with the span loaded."""
         for key, known_id in self.spans:
@@ -91,8 +95,7 @@ class WorkingSet:
         run_found = self._runs_by_key.get(key_found)
         if run_found is None:
             run_found = self.transaction.instances_by_key([key_found])[key_found]
-            self._enter(run_found, known=True)
-            self.runs[account_id, run_found.id] = run_found
+            self.adopt(run_found)
         self.load(account_id, {run_found.id: [span_id]})
         return run_found
 

@@ -41,6 +41,10 @@ class WriteTransaction(Protocol):
         """As `instances`, by key."""
         ...
 
+    def silent_instances(self, before: int, limit: int) -> list[InstanceRow]:
+        """Runs that are not ended, or have open spans, and last changed before that time; longest first."""
+        ...
+
     def add_instance(self, row: InstanceRow) -> int:
         """Insert and give the new key (the row's own `key` is not looked at)."""
         ...
@@ -107,6 +111,10 @@ class WriteTransaction(Protocol):
 
     def store_response(self, account_id: str, action: str, key: str, response: bytes, now: int) -> None:
         """Keep an answer for replays; the first one stays."""
+        ...
+
+    def drop_responses(self, before: int) -> None:
+        """Forget the answers stored before that time."""
         ...
 
 

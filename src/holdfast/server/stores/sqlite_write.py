@@ -76,6 +76,11 @@ _SELECT_INSTANCES_BY_KEY: Final = (
     f"SELECT {', '.join('i.' + n for n in _names(schema.instances))} FROM json_each(?1) j "  # noqa: S608 - our own names
     "CROSS JOIN instances i ON i.key = j.value"
 )
+_SELECT_SILENT: Final = (
+    f"SELECT {', '.join(_names(schema.instances))} FROM instances WHERE updated_at < ? "  # noqa: S608 - our own names
+    # word for word the condition of the index on it
+    "AND (status IN ('pending', 'active') OR spans_active > 0 OR spans_pending > 0) ORDER BY updated_at LIMIT ?"
+)
 _SPAN_COLUMNS: Final = ", ".join("s." + n for n in _names(schema.spans))
 # CROSS JOIN is SQLite's way to fix the order: one point lookup per wanted key.
 _SELECT_SPANS: Final = (
@@ -123,6 +128,9 @@ class SqliteTransaction:
     def instances_by_key(self, keys: Collection[int]) -> dict[int, InstanceRow]:
         found = self._driver.execute(_SELECT_INSTANCES_BY_KEY, (_as_json(list(keys)).decode(),))
         return {row.key: row for row in map(_instance, found.fetchall())}
+
+    def silent_instances(self, before: int, limit: int) -> list[InstanceRow]:
+        return [_instance(row) for row in self._driver.execute(_SELECT_SILENT, (before, limit)).fetchall()]
 
     def add_instance(self, row: InstanceRow) -> int:
         key = self._driver.execute(_INSERT_INSTANCE, astuple(row)[1:]).lastrowid
@@ -211,6 +219,9 @@ class SqliteTransaction:
 
     def store_response(self, account_id: str, action: str, key: str, response: bytes, now: int) -> None:
         self._driver.execute(_INSERT_RESPONSE, (account_id, action, key, response, now))
+
+    def drop_responses(self, before: int) -> None:
+        self._driver.execute("DELETE FROM idempotency WHERE inserted_at < ?", (before,))
 
     def _insert_many(self, statement: str, rows: list[tuple[Any, ...]]) -> None:
         if not rows:

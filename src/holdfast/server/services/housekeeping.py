@@ -1,0 +1,82 @@
+"""What a server does by itself from time to time: nothing stays in progress for ever, nothing old piles up."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from holdfast.errors import StoreUnavailableError
+from holdfast.server.services.apply_runs import abandon_run
+from holdfast.server.services.auth import Auth
+from holdfast.server.services.working_set import WorkingSet
+from holdfast.server.stores.base import Store
+from holdfast.wire.operations import RecordedError
+
+__all__ = ["Housekeeping"]
+
+_log: Final = logging.getLogger("holdfast.server")
+_SECOND: Final = 1_000_000_000
+_REPLAY_NS: Final = 7 * 24 * 3600 * _SECOND
+"""For how long an idempotency key is remembered."""
+_BATCH: Final = 200
+
+
+class Housekeeping:
+    """Owns its thread, which does a `sweep` every `every` seconds until `close`."""
+
+    def __init__(
+        self, store: Store, auth: Auth, clock: Callable[[], int], *, abandon_after: float, every: float
+    ) -> None:
+        self._store = store
+        self._auth = auth
+        self._clock = clock
+        self._abandon_after = abandon_after
+        self._every = every
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="holdfast-housekeeping", daemon=True)
+        self._thread.start()
+
+    def close(self) -> None:
+        self._closing.set()
+        self._thread.join()
+
+    def _run(self) -> None:
+        while not self._closing.wait(self._every):
+            try:
+                self.sweep()
+            except StoreUnavailableError as error:
+                _log.warning("housekeeping waits: %s", error)
+            except Exception:  # noqa: BLE001 - one bad row must not end the sweeps
+                _log.exception("housekeeping failed; the next sweep tries again")
+
+    def sweep(self) -> int:
+        """How many runs were ended for their silence.
+
+        A run of which nothing was heard for `abandon_after` seconds, counted by this server's clock, is
+        ended as failed with the error type `Abandoned`, as of the last sign of it; spans that are still open
+        are cancelled, in ended runs too. The agent's own finish replaces all of it, should it come.
+        """
+        now = self._clock()
+        silent_since = now - int(self._abandon_after * _SECOND)
+        ended = 0
+        while not self._closing.is_set():
+            with self._store.write() as transaction:
+                silent = transaction.silent_instances(silent_since, _BATCH)
+                work = WorkingSet(transaction, now)
+                for run in silent:
+                    work.adopt(run)
+                    abandon_run(work, run, self._error())
+                work.write()
+            ended += len(silent)
+            if len(silent) < _BATCH:
+                break
+        with self._store.write() as transaction:
+            transaction.drop_responses(now - _REPLAY_NS)
+        self._auth.save_last_use()
+        return ended
+
+    def _error(self) -> RecordedError:
+        hours = self._abandon_after / 3600
+        return RecordedError(type="Abandoned", message=f"nothing was heard of this run for {hours:g} hours")
