@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from core.failure_cases import CASES, Case
+from failure_cases import CASES, Case
 from failure_records import rebuild
 from holdfast.core.failures import RETRYABLE, classify
 

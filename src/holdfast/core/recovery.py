@@ -13,7 +13,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from holdfast.core.failures import Failure, classify
+from holdfast.core.scenarios import FailureScenario, classify_exception, scenario_of
 from holdfast.errors import InvalidInputError
 from holdfast.wire.vocabulary import FailureCategory
 
@@ -32,18 +32,6 @@ __all__ = [
     "scenario_of",
     "smaller_context_budget",
 ]
-
-
-class FailureScenario(StrEnum):
-    """What went wrong, in the seven cases that recipes are written for."""
-
-    LLM_TIMEOUT = "llm_timeout"
-    LLM_ERROR = "llm_error"
-    TOOL_EXECUTION_ERROR = "tool_execution_error"
-    CONTEXT_OVERFLOW = "context_overflow"
-    DEPENDENCY_TIMEOUT = "dependency_timeout"
-    MEMORY_CORRUPTION = "memory_corruption"
-    PROVIDER_FAILURE = "provider_failure"
 
 
 class RecoveryStep(StrEnum):
@@ -116,30 +104,6 @@ _RECIPES: Final = _recipes()
 def recipe_for(scenario: FailureScenario) -> RecoveryRecipe:
     """The recipe of the scenario. One object for all callers: do not change its list."""
     return _RECIPES[scenario]
-
-
-_SCENARIOS: Final[Mapping[FailureCategory, FailureScenario]] = MappingProxyType(
-    {
-        FailureCategory.TIMEOUT: FailureScenario.LLM_TIMEOUT,
-        FailureCategory.CONTEXT_OVERFLOW: FailureScenario.CONTEXT_OVERFLOW,
-        FailureCategory.TOOL_ERROR: FailureScenario.TOOL_EXECUTION_ERROR,
-        FailureCategory.MALFORMED_OUTPUT: FailureScenario.MEMORY_CORRUPTION,
-        FailureCategory.CONNECTION_ERROR: FailureScenario.PROVIDER_FAILURE,
-        FailureCategory.PROVIDER_UNAVAILABLE: FailureScenario.PROVIDER_FAILURE,
-        FailureCategory.AUTH: FailureScenario.PROVIDER_FAILURE,
-        FailureCategory.QUOTA_EXHAUSTED: FailureScenario.PROVIDER_FAILURE,
-    }
-)
-
-
-def scenario_of(failure: Failure) -> FailureScenario:
-    """The scenario that a failure belongs to; `LLM_ERROR` is the rest."""
-    return _SCENARIOS.get(failure.category, FailureScenario.LLM_ERROR)
-
-
-def classify_exception(error: BaseException) -> FailureScenario:
-    """The scenario of an exception: by type, status and provider code, and by words where these are silent."""
-    return scenario_of(classify(error))
 
 
 # --- remedies by category ---------------------------------------------------------------------------

@@ -219,7 +219,7 @@ PHRASES: Final[tuple[tuple[C, bool, str], ...]] = (
         C.TIMEOUT,
         LOOSE,
         r"""
-        tim(?:ed|es|ing) ?out|(?:read|request|connect\w*|gateway|operation|idle|socket|response|stream|model|api|server) ?timeout|took too long|timeout (?:error|occurred|reached)|readtimeout\w*
+        tim(?:ed|es|ing) ?out|(?:read|request|connect\w*|gateway|operation|idle|socket|response|stream|model|api|server) ?timeout|^(?:\S+ )?timeout$|took too long|timeout (?:error|occurred|reached)|readtimeout\w*
         """,
     ),
     (
