@@ -256,6 +256,15 @@ class NoInputPendingError(SupervisionError, RuntimeError):
         super().__init__("nobody waits for input")
 
 
+class RateWaitTooLongError(SupervisionError, TimeoutError):
+    """A rate limit would have made a call under `key` wait `wait` seconds, longer than its step may take."""
+
+    def __init__(self, key: str, wait: float) -> None:
+        super().__init__(f"the rate limit of {key!r} asks for {wait:.3g} s, longer than there is time")
+        self.key = key
+        self.wait = wait
+
+
 class PolicyConditionError(SupervisionError):
     """A condition written in Python raised while `rule` was evaluated; its error is the `__cause__`."""
 

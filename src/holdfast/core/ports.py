@@ -10,13 +10,12 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from holdfast.core.breaker import Permit
-from holdfast.core.flow import Flow
 from holdfast.core.pricing import Cost
 from holdfast.core.usage import UsageSnapshot
 from holdfast.wire.agent_events import AgentEvent, AgentEventName, AgentEventStatus, AgentFailureClass
 from holdfast.wire.vocabulary import SpanType
 
-__all__ = ["NO_RECORD", "Circuit", "LoopWatch", "Notices", "Pace", "Record", "Spending"]
+__all__ = ["NO_RECORD", "Circuit", "LoopWatch", "Notices", "Record", "Spending"]
 
 
 class Circuit(Protocol):
@@ -48,15 +47,6 @@ class Spending(Protocol):
     def price(self, model: str, usage: UsageSnapshot) -> Cost: ...
 
     def record(self, model: str, usage: UsageSnapshot, cost: Cost) -> None: ...
-
-
-class Pace(Protocol):
-    """Rate limits. `wait` is a step of a flow, as it takes its time."""
-
-    def wait(self, key: str, tokens: int, ends_at: float | None) -> Flow[None]:
-        """Returns once a request of so many tokens may go out under `key` (a model or a tool). Raises
-        `TurnTimeoutError` where that is not before `ends_at`."""
-        ...
 
 
 class LoopWatch(Protocol):

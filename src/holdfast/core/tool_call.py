@@ -18,8 +18,9 @@ from holdfast.core.claim import Claim, Claims
 from holdfast.core.failures import classify
 from holdfast.core.flow import Call, Flow, Raised, Returned, Target
 from holdfast.core.guarding import Guards
+from holdfast.core.pacing import Pace
 from holdfast.core.permissions import PermissionEnforcer
-from holdfast.core.ports import NO_RECORD, LoopWatch, Notices, Pace, Record
+from holdfast.core.ports import NO_RECORD, LoopWatch, Notices, Record
 from holdfast.core.progress import Progress
 from holdfast.errors import CallTimeoutError, FlowProtocolError, PermissionDeniedError, ToolTimeoutError
 from holdfast.wire import attributes as names
@@ -121,7 +122,7 @@ class ToolRun:
         if parts.loops is not None:
             parts.loops.before(name, arguments)
         if parts.pace is not None:
-            yield from parts.pace.wait(name, 0, self._ends_at)
+            yield from parts.pace.place(name, 0, self._ends_at)
         self._claim = yield from parts.claims.claim(
             _ONE_CALL, self._ends_at, self._seconds, patient=self._request.patient
         )

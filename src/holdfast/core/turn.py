@@ -19,7 +19,8 @@ from holdfast.core.claim import Claim, Claims
 from holdfast.core.failures import Failure, classify
 from holdfast.core.flow import Call, Flow, Outcome, Raised, Returned, Target
 from holdfast.core.guarding import Guards
-from holdfast.core.ports import NO_RECORD, Circuit, Notices, Pace, Record, Spending
+from holdfast.core.pacing import Pace
+from holdfast.core.ports import NO_RECORD, Circuit, Notices, Record, Spending
 from holdfast.core.pricing import UNKNOWN_COST, Cost, CostSource
 from holdfast.core.progress import Progress
 from holdfast.core.recovery_flow import Attempt, GaveUp, Recovered, RecoveryPlan, recover_flow
@@ -183,12 +184,15 @@ class Turn:
         parts, request = self._parts, self._request
         if number > 1:
             parts.progress.check(parts.now(), "another attempt")
+        place = None
         if parts.pace is not None:
-            yield from parts.pace.wait(target.model or target.name, request.estimate.tokens, self.ends_at)
+            place = yield from parts.pace.place(
+                target.model or target.name, request.estimate.tokens, self.ends_at
+            )
         self.model = target.model or request.target.model or ""
         circuit = parts.fallback_circuits.get(target.name, parts.circuit)
         try:
-            self._piece = AttemptPiece(self._record, target, number, circuit, request.payload)
+            self._piece = AttemptPiece(self._record, target, number, circuit, place, request.payload)
         except CircuitOpenError as error:
             now = parts.now()
             return Raised(error=error, started=now, ended=now)

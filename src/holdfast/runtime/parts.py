@@ -16,8 +16,10 @@ from holdfast.core.claim import Claims
 from holdfast.core.guarding import Guards
 from holdfast.core.guardrails import GuardrailSet
 from holdfast.core.lifecycle import AgentWorker
+from holdfast.core.pacing import Pace
 from holdfast.core.ports import Record
 from holdfast.core.progress import Progress
+from holdfast.core.ratelimit import RateLimiter
 from holdfast.core.recovery import scenario_of
 from holdfast.core.recovery_books import RecoveryContext, RecoveryEvent, RecoveryResult
 from holdfast.core.recovery_flow import Attempt
@@ -121,6 +123,7 @@ def assemble(setup: Setup, worker: AgentWorker, *, is_async: bool, heritage: Her
             fallback_circuits={one.target.name: one.circuit_breaker for one in setup.recovery.fallbacks},
             plan=plan,
             troubled=_bookkeeper(recovery, worker),
+            pace=_pace(setup, events, now, for_models=True),
             now=now,
             draw=random.uniform,
             seconds=setup.limits.turn_seconds,
@@ -134,6 +137,7 @@ def assemble(setup: Setup, worker: AgentWorker, *, is_async: bool, heritage: Her
             claims=claims,
             notices=events,
             record=record,
+            pace=_pace(setup, events, now, for_models=False),
             now=now,
             seconds=setup.limits.tool_seconds,
         ),
@@ -189,6 +193,15 @@ def _claims(
     budget = Budget(name="session", parent=setup.budget)
     watched = None if own is None else Budget(own, name="session budget")
     return Claims(budget, events, now, watched=watched)
+
+
+def _pace(setup: Setup, events: SessionEvents, now: Callable[[], float], *, for_models: bool) -> Pace | None:
+    limits = setup.rate_limits
+    if limits is None:
+        return None
+    if isinstance(limits, RateLimiter):
+        return Pace({}, events, now, other=limits) if for_models else None
+    return Pace(limits, events, now)
 
 
 def _circuit(setup: Setup, *, is_async: bool) -> CircuitBreaker | None:

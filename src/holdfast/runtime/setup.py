@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from math import isfinite
 from typing import TYPE_CHECKING
@@ -14,6 +14,7 @@ from holdfast.core.permissions import PermissionEnforcer
 from holdfast.core.policy import PolicyEngine
 from holdfast.core.pricing import Prices
 from holdfast.core.quality import QualityGate
+from holdfast.core.ratelimit import RateLimiter
 from holdfast.errors import InvalidInputError
 from holdfast.runtime.breaker import AsyncCircuitBreaker, CircuitBreaker
 from holdfast.runtime.clock import SYSTEM_CLOCK, Clock
@@ -22,7 +23,6 @@ from holdfast.runtime.sinks import EventSink, NoopEventSink, NoopUsageSink, Usag
 
 if TYPE_CHECKING:
     from holdfast.core.loopguard import LoopGuard
-    from holdfast.core.ratelimit import RateLimiter
     from holdfast.runtime.recorder import Recorder
 
 __all__ = ["Setup"]
@@ -36,7 +36,8 @@ class Setup:
     `budget_usd` is per session: going beyond it is told as an event, and with `enforce_budget` refuses and
     raises. `budget` is one that other sessions may share, and always holds. One breaker serves sync and async
     sessions; where both names are given each kind takes its own. `recover=False` calls once and only
-    classifies. `control` is asked before every step: a string it returns is the reason to stop.
+    classifies. A lone rate limiter limits each model; a mapping of them limits models and tools by name, and
+    what is not named is free. `control` is asked before every step: a string it returns is the reason to stop.
     """
 
     role: str
@@ -60,7 +61,7 @@ class Setup:
     budget: Budget | None = None
     limits: SessionLimits = field(default_factory=SessionLimits)
     loop_guard: LoopGuard | None = None
-    rate_limits: RateLimiter | None = None
+    rate_limits: RateLimiter | Mapping[str, RateLimiter] | None = None
     prices: Prices | None = None
     recorder: Recorder | None = None
     control: Callable[[], str | None] | None = None
