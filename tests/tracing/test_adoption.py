@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from holdfast.tracing.adopter import adopt_for, flush_spool
+from holdfast.tracing.compaction import compact_dead
 from holdfast.tracing.destination import Destination
 from holdfast.tracing.live_runs import open_runs
 from holdfast.tracing.process_dir import ProcessDir
@@ -235,3 +236,32 @@ def test_a_lost_cursor_repeats_and_never_skips(sink: Sink, tmp_path: Path) -> No
     assert sink.respond is accept
     assert len(set(sink.arrived)) == 10
     assert spool_status(tmp_path) == []
+
+
+def test_what_the_dead_left_is_made_small(sink: Sink, tmp_path: Path) -> None:
+    """While no server can be reached, a starting process cuts dead ones' segments to their contents."""
+    sink.stop()
+    for process in range(3):
+        die_with(sink.url, tmp_path, *(operation(f"{process}-{n:04d}") for n in range(100)))
+    before = sum(found.disk_bytes for found in spool_status(tmp_path))
+    (above,) = {found.path.parent for found in spool_status(tmp_path)}
+    compact_dead(above, 1 << 30)
+    after = spool_status(tmp_path)
+    assert sum(found.disk_bytes for found in after) < 200_000 < before
+    assert [found.pending for found in after] == [100, 100, 100]
+    compact_dead(above, 1 << 30)
+    assert spool_status(tmp_path) == after
+    sink.start()
+    flush_spool(tmp_path, 10.0, "secret")
+    assert len(set(sink.arrived)) == 300
+
+
+def test_the_cap_holds_for_the_dead_too(sink: Sink, tmp_path: Path) -> None:
+    """Past the cap the oldest of what dead processes left goes, counted by kind."""
+    for process in range(3):
+        die_with(NOWHERE, tmp_path, *(operation(f"{process}-{n:04d}") for n in range(100)))
+    (above,) = {found.path.parent for found in spool_status(tmp_path)}
+    compact_dead(above, 100_000)
+    left = spool_status(tmp_path)
+    assert [found.pending for found in left] == [0, 100, 100]
+    assert [found.losses for found in left] == [{"agent_spans/create": 100}, {}, {}]

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import resource
+import shutil
 import signal
 import socket
 import subprocess
@@ -23,7 +24,7 @@ from holdfast.tracing.pipeline import Destination, PipelineOptions, open_pipelin
 from holdfast.tracing.spool_status import spool_status
 
 from .recorder import Progress, fork, operation, pipeline_at
-from .sink import Sink
+from .sink import Request, Sink, accept
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: refused at once
 
@@ -334,7 +335,7 @@ def test_the_local_servers_token_is_found(
     state = tmp_path / "state" / "holdfast"
     state.mkdir(parents=True)
     (state / "local-server.json").write_text(json.dumps(announced))
-    sink.script = [__import__("tracing.sink", fromlist=["accept"]).accept]
+    sink.script = [accept]
     assert pipeline.flush(10.0)
     assert sink.requests[-1].headers["authorization"] == "Bearer local-secret"
     pipeline.close(1.0)
@@ -352,3 +353,52 @@ def test_watched_runs_are_asked_about(sink: Sink, tmp_path: Path) -> None:
     pipeline.unwatch("run-1")
     assert pipeline.control("run-1") is None
     assert pipeline.close(5.0)
+
+
+def test_a_quiet_run_hears_the_server(sink: Sink, tmp_path: Path) -> None:
+    """A live run with nothing to send is asked about, and learns that it shall stop."""
+
+    def stop_it(request: Request) -> tuple[int, dict[str, str], bytes]:
+        if request.path != "/api/v1/control":
+            return accept(request)
+        asked = json.loads(request.body)["agent_instance_ids"]
+        control = {run: {"terminate": True, "reason": "by hand"} for run in asked}
+        return 200, {}, json.dumps({"status": "success", "control": control}).encode()
+
+    sink.respond = stop_it
+    pipeline = pipeline_at(sink.url, tmp_path, control_interval=0.05)
+    pipeline.watch("run-1")
+    pipeline.append(operation("one"))
+    wait_until(lambda: pipeline.control("run-1") is not None)
+    control = pipeline.control("run-1")
+    assert control is not None
+    assert (control.terminate, control.reason) == (True, "by hand")
+    assert pipeline.close(5.0)
+
+
+def test_a_deleted_spool(sink: Sink, tmp_path: Path) -> None:
+    """Somebody deletes the spool of a living process: what was in it is counted, the rest goes on."""
+    port = sink.port
+    sink.stop()
+    pipeline = pipeline_at(sink.url, tmp_path / "spool")
+    for number in range(100):
+        pipeline.append(operation(f"gone-{number:04d}"))
+    shutil.rmtree(tmp_path / "spool")
+    sink.start(port)
+    pipeline.flush(10.0)
+    pipeline.append(operation("after"))
+    assert pipeline.flush(10.0)
+    stats = pipeline.stats()
+    assert sink.arrived[-1] == "after"
+    assert stats.delivered + sum(stats.lost.values()) == stats.recorded == 101
+    assert pipeline.close(5.0)
+
+
+def test_nothing_to_do_is_nothing_done(sink: Sink, tmp_path: Path) -> None:
+    """A process that records nothing makes no request and starts no thread."""
+    before = {thread.name for thread in threading.enumerate()}
+    pipeline = pipeline_at(sink.url, tmp_path)
+    assert {thread.name for thread in threading.enumerate()} == before
+    assert pipeline.close(5.0)
+    assert sink.requests == []
+    assert spool_status(tmp_path) == []

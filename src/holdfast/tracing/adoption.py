@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from holdfast.tracing.backlog import Backlog, Batch
+from holdfast.tracing.compaction import compact_dead
 from holdfast.tracing.live_runs import died, open_runs
 from holdfast.tracing.losses import LOSSES_FILE, LossLedger, load_losses
 from holdfast.tracing.process_dir import ProcessDir, hold
@@ -96,8 +97,11 @@ class Adoption:
     alive (or were expected by `expect`), and whenever `due` is asked long after the last.
     """
 
-    def __init__(self, destinations: Callable[[], list[Path]], *, always: bool = False) -> None:
+    def __init__(
+        self, destinations: Callable[[], list[Path]], max_bytes: int | None = None, *, always: bool = False
+    ) -> None:
         self._destinations = destinations
+        self._max_bytes = max_bytes
         self._always = always
         self._scanned_at = float("-inf")
         self._neighbours = True
@@ -112,6 +116,14 @@ class Adoption:
         if not (self._neighbours or self._always):
             return None
         return max(0.0, self._scanned_at + _RESCAN_SECONDS - time.monotonic())
+
+    def compact(self) -> None:
+        """Nothing can be delivered now: keep what waits for it small, once. `max_bytes` None: do nothing."""
+        max_bytes, self._max_bytes = self._max_bytes, None
+        if max_bytes is not None:
+            for above in self._destinations():
+                with suppress(OSError):
+                    compact_dead(above, max_bytes)
 
     def due(self) -> bool:
         return time.monotonic() - self._scanned_at >= _RESCAN_SECONDS

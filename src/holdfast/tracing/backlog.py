@@ -117,7 +117,8 @@ class Backlog:
         if entry.sealed and entry.offset >= entry.end:
             self._finish(entry)
         else:
-            self._directory.save_cursor(entry.number, entry.offset)
+            with suppress(OSError):  # a full disk: after a kill the batch comes again
+                self._directory.save_cursor(entry.number, entry.offset)
 
     def drop_oldest(self) -> Counter[str] | None:
         """Delete the oldest sealed segment that is not being sent, and count what was unsent in it by kind.

@@ -16,16 +16,15 @@ from holdfast.tracing.adoption import Adoption, DeadSpool
 from holdfast.tracing.backlog import MAX_BATCH_BYTES, Batch
 from holdfast.tracing.delivery import Delivery, Post, Step, send_records
 from holdfast.tracing.live_runs import LiveRuns
-from holdfast.tracing.losses import LossLedger
+from holdfast.tracing.losses import LossLedger, kinds_of
 from holdfast.tracing.problems import ProblemLog
-from holdfast.tracing.rejected import RejectedFile
+from holdfast.tracing.rejected import RejectedFile, Rejection
 from holdfast.tracing.spool import Spool
 from holdfast.tracing.verdict import SLOW_RETRY, Control, Problem, Verdict
 
 __all__ = ["Exporter", "Source", "Tally"]
 
 _CONTROL_PATH: Final = "/api/v1/control"
-_CONTROL_SECONDS: Final = 30.0
 _MOST_ASKED: Final = 500
 _NO_CONTROL_SECONDS: Final = 3600.0
 
@@ -79,6 +78,7 @@ class Exporter:
         runs: LiveRuns,
         problems: ProblemLog,
         interval: float,
+        control_interval: float = 30.0,
     ) -> None:
         self._post = post
         self._spool = spool
@@ -95,7 +95,8 @@ class Exporter:
         self._draining = False
         self._delivery: tuple[Source, Delivery] | None = None
         self._dead: DeadSpool | None = None
-        self._control_due = time.monotonic() + _CONTROL_SECONDS
+        self._control_interval = control_interval
+        self._control_due = time.monotonic() + control_interval
         self.tally = Tally()
 
     # --- from any thread
@@ -196,6 +197,8 @@ class Exporter:
         step = delivery.step(self._send)
         self._record(source, step)
         if not delivery.done:
+            if step.problem is not None and self._adoption is not None and self._deadline is None:
+                self._adoption.compact()
             if step.pause:
                 self._sleep(step.pause, lightly=False)
             return
@@ -232,9 +235,7 @@ class Exporter:
 
     def _record(self, source: Source, step: Step) -> None:
         if step.rejected:
-            source.rejected.add(step.rejected)
-            first = step.rejected[0]
-            self._problems.report(Problem.REJECTED, f"{first.code}: {first.message[:200]}")
+            self._set_aside(source, step.rejected)
         if step.control:
             self.tally.control.update(step.control)
         if step.problem is not None:
@@ -247,6 +248,15 @@ class Exporter:
             self.tally.rejected += len(step.rejected)
         else:
             self.tally.adopted += step.delivered
+
+    def _set_aside(self, source: Source, rejections: tuple[Rejection, ...]) -> None:
+        first = rejections[0]
+        self._problems.report(Problem.REJECTED, f"{first.code}: {first.message[:200]}")
+        try:
+            source.rejected.add(rejections)
+        except OSError as error:
+            source.losses.add(kinds_of(rejection.record for rejection in rejections))
+            self._problems.report(Problem.DISK, str(error))
 
     def _announce(self) -> None:
         with self._progress:
@@ -265,7 +275,7 @@ class Exporter:
         self._gather()
 
     def _ask_control(self) -> None:
-        self._control_due = time.monotonic() + _CONTROL_SECONDS
+        self._control_due = time.monotonic() + self._control_interval
         watched = sorted(self._runs.watched.copy())
         for start in range(0, len(watched), _MOST_ASKED):
             body = msgspec.json.encode({"agent_instance_ids": watched[start : start + _MOST_ASKED]})

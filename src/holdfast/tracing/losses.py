@@ -65,17 +65,25 @@ class LossLedger:
     `directory` is None where no disk can be written: then the counts live as long as the process.
     """
 
-    __slots__ = ("_counts", "_directory", "_lock", "_saved")
+    __slots__ = ("_counts", "_directory", "_elsewhere", "_lock", "_saved")
 
     def __init__(self, directory: Path | None) -> None:
         self._directory = directory
         self._lock = threading.Lock()
         self._counts: Counter[str] = load_losses(directory) if directory else Counter()
+        self._elsewhere: Counter[str] = Counter()
         self._saved = self._counts.total()
 
     def add(self, counts: Mapping[str, int]) -> None:
         with self._lock:
             self._counts.update(counts)
+
+    def move(self, directory: Path) -> None:
+        """Go on in another directory, whose file gets only what no other has."""
+        with self._lock:
+            if self._directory is not None and self._saved == self._counts.total():
+                self._elsewhere = self._counts.copy()
+            self._directory = directory
 
     @property
     def by_kind(self) -> dict[str, int]:
@@ -88,7 +96,7 @@ class LossLedger:
     def save(self) -> None:
         """Replace the file, where the counts have grown since. Raises `OSError`."""
         with self._lock:
-            total, counts = self._counts.total(), dict(self._counts)
+            total, counts = self._counts.total(), dict(self._counts - self._elsewhere)
         if self._directory is None or total == self._saved:
             return
         replace_file(self._directory / LOSSES_FILE, msgspec.json.encode(counts))

@@ -57,6 +57,7 @@ class PipelineOptions:
     fsync_interval: float = 0.0
     export_interval: float = 0.2
     flush_timeout: float = 2.0
+    control_interval: float = 30.0
     adopt: bool = True
     transport: TransportOptions = field(default_factory=TransportOptions)
 
@@ -132,7 +133,9 @@ class Pipeline:
         self._keeper_wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._started = False
-        self._adoption = Adoption(self._own_destination) if self.options.adopt else None
+        self._adoption = (
+            Adoption(self._own_destination, self.options.spool_max) if self.options.adopt else None
+        )
         self._exporter = Exporter(
             HttpTransport(self.destination, self.options.transport).post,
             spool=self._spool,
@@ -140,6 +143,7 @@ class Pipeline:
             runs=self._runs,
             problems=self._problems,
             interval=self.options.export_interval,
+            control_interval=self.options.control_interval,
         )
 
     # --- what the SDK calls
@@ -235,7 +239,10 @@ class Pipeline:
         interval = self.options.fsync_interval or None
         while True:
             try:
+                lost = self._spool.losses.total
                 wait = self._spool.maintain()
+                if self._spool.losses.total > lost:
+                    self._problems.report(Problem.LOST, f"{self._spool.losses.total} operations")
                 if self._spool.directory is not None:
                     self._runs.save(self._spool.directory.path)
                     if interval:

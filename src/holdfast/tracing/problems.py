@@ -36,9 +36,7 @@ class ProblemLog:
                 self._logged_at[problem] = now
         if due:
             times = f", {count} times" if count > 1 else ""
-            _logger.warning(
-                "%s (%s%s). Nothing is lost so far; `holdfast doctor` says more.", problem, detail, times
-            )
+            _logger.warning("%s (%s%s). Run `holdfast doctor`.", problem, detail, times)
 
     def solved(self) -> None:
         """Delivery works again."""

@@ -112,11 +112,10 @@ class ProcessDir:
         with suppress(OSError):
             for path in above.iterdir():
                 with suppress(OSError):
-                    changed = path.stat().st_mtime
                     if not path.name.startswith(_UNFINISHED):
                         if path.is_dir():
-                            found.append((changed, path))
-                    elif time.time() - changed > _STALE_SECONDS:
+                            found.append(((path / "lock").stat().st_mtime, path))
+                    elif time.time() - path.stat().st_mtime > _STALE_SECONDS:
                         _clear_half_made(path)
         return [path for _, path in sorted(found)]
 

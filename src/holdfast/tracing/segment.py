@@ -20,13 +20,14 @@ from pathlib import Path
 from typing import Final
 from zlib import crc32
 
-__all__ = ["FRAME_OVERHEAD", "Chunk", "SegmentWriter", "iter_records", "read_chunk"]
+__all__ = ["FRAME_OVERHEAD", "Chunk", "SegmentWriter", "content_end", "iter_records", "read_chunk"]
 
 _FRAME: Final = struct.Struct("<II")
 FRAME_OVERHEAD: Final = _FRAME.size
 _ZEROS: Final = bytes(1 << 18)
 _MOST_BUFFERS: Final = 64
 _LEAST_READ: Final = 4096
+_MARGIN: Final = 16
 _CANDIDATE: Final = re.compile(rb"(?s)(?=(?!\x00{4})...[\x00-\x0f].{4})")
 """Where a frame could begin: a length that is neither 0 nor above 256 MiB. Text never looks like that."""
 
@@ -164,7 +165,7 @@ def _next_frame(fd: int, offset: int, end: int) -> tuple[int, bool]:
 
     Nothing was, where only zeros or one torn payload follow a length of zero: that record never returned.
     """
-    data = os.pread(fd, end - offset, offset)
+    data = os.pread(fd, _data_end(fd, offset, end) - offset, offset)
     # Most of what follows is zeros, which the pattern is slow on: look only around what is none.
     first = len(data) - len(data.lstrip(b"\0"))
     last = len(data.rstrip(b"\0"))
@@ -173,7 +174,21 @@ def _next_frame(fd: int, offset: int, end: int) -> tuple[int, bool]:
         length, checksum = _unpack_from(data, at)
         if at + 8 + length <= len(data) and crc32(data[at + 8 : at + 8 + length], length) == checksum:
             return offset + at, True
-    return end, data[:4] != b"\0\0\0\0"
+    return end, bool(data) and data[:4] != b"\0\0\0\0"
+
+
+def _data_end(fd: int, offset: int, end: int) -> int:
+    """Where the last byte at or after `offset` that was ever written may end: a reserve has tens of megabytes
+    that never were, and a file system knows that without reading them."""
+    last = offset
+    try:
+        while last < end:
+            last = os.lseek(fd, os.lseek(fd, last, os.SEEK_DATA), os.SEEK_HOLE)
+    except OSError as error:
+        return min(last, end) if error.errno == errno.ENXIO else end
+    except AttributeError:
+        return end
+    return end
 
 
 def iter_records(path: Path, offset: int, end: int) -> Iterator[bytes]:
@@ -188,3 +203,12 @@ def iter_records(path: Path, offset: int, end: int) -> Iterator[bytes]:
             offset = chunk.next_offset
     finally:
         os.close(fd)
+
+
+def content_end(path: Path) -> int:
+    """A place behind the last record (a torn one may lie before it too), 0 where there is only emptiness."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        content = os.pread(file.fileno(), _data_end(file.fileno(), 0, size), 0)
+    end = len(content.rstrip(b"\0"))
+    return min(size, end + _MARGIN) if end else 0

@@ -20,7 +20,7 @@ from typing import Final
 
 from holdfast.tracing.adoption import retire
 from holdfast.tracing.backlog import MAX_BATCH_BYTES, MAX_BATCH_RECORDS, Backlog, Batch, Entry
-from holdfast.tracing.losses import LossLedger
+from holdfast.tracing.losses import UNREADABLE, LossLedger
 from holdfast.tracing.memory_buffer import MemoryBuffer
 from holdfast.tracing.process_dir import ProcessDir
 from holdfast.tracing.rejected import RejectedFile
@@ -96,7 +96,7 @@ class Spool:
         if directory is None:
             return
         self.directory = directory
-        self.losses = LossLedger(directory.path)
+        self.losses.move(directory.path)
         self.rejected = RejectedFile(directory.path)
         self._backlog = Backlog(directory, self.losses)
         with suppress(OSError):  # the keeper comes upon it again, and reports it
@@ -203,7 +203,11 @@ class Spool:
     def next_batch(self) -> Batch | None:
         """The oldest records that are not settled, from disk first. Raises `OSError`."""
         recorded = self._publish()
-        batch = None if self._backlog is None else self._backlog.next_batch()
+        try:
+            batch = None if self._backlog is None else self._backlog.next_batch()
+        except FileNotFoundError:
+            self._mourn_directory()
+            return None
         if batch is None and len(self._spill):
             with self._lock:
                 records = self._spill.take(MAX_BATCH_RECORDS, MAX_BATCH_BYTES)
@@ -212,6 +216,13 @@ class Spool:
             with self._lock:  # all is settled, whatever became of a record that the disk did not give back
                 self.settled = max(self.settled, recorded)
         return batch
+
+    def _mourn_directory(self) -> None:
+        """Somebody deleted the spool under us: count what was in it; the next append opens another."""
+        self.close()
+        with self._lock:
+            gone = max(0, self.recorded - self.settled - len(self._spill))
+        self._lose(Counter({UNREADABLE: gone}))
 
     def settle(self, batch: Batch) -> None:
         """Done with the batch. Raises `OSError`, after which the batch may come again: that is harmless."""

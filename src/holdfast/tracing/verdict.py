@@ -44,6 +44,7 @@ class Problem(StrEnum):
     GARBAGE = "the answer is no answer of a Holdfast server; is a proxy or portal in between?"
     REJECTED = "the server refuses operations; see rejected.jsonl in the spool"
     DISK = "the spool cannot be written; operations wait in memory, the oldest are lost and counted"
+    LOST = "more was recorded than could be kept; the oldest operations are gone: see spool_max"
     BUG = "delivery failed in a way that Holdfast did not expect; please report it"
 
     @property
