@@ -22,7 +22,7 @@ from holdfast.wire.operations import (
 )
 from holdfast.wire.vocabulary import SpanStatus
 
-__all__ = ["ManualClock", "MemoryRecorder", "RecordedSpan"]
+__all__ = ["ManualClock", "ManualTime", "MemoryRecorder", "RecordedSpan"]
 
 _decode: Final = msgspec.json.Decoder(Operation).decode
 _OperationT = TypeVar("_OperationT")
@@ -39,6 +39,32 @@ class ManualClock:
 
     def advance(self, seconds: float) -> None:
         self.now_ns += round(seconds * 1_000_000_000)
+
+
+class ManualTime:
+    """The time of supervised sessions, for `Orchestrator(clock=ManualTime())`: it stands still until `advance`, and
+    a sleep moves it on at once instead of waiting. `slept` lists the sleeps."""
+
+    def __init__(self, start: float = 1000.0, unix: float = 1_800_000_000.0) -> None:
+        self._now = start
+        self._unix = unix - start
+        self.slept: list[float] = []
+
+    def monotonic(self) -> float:
+        return self._now
+
+    def unix(self) -> float:
+        return self._unix + self._now
+
+    def advance(self, seconds: float) -> None:
+        self._now += seconds
+
+    def sleep(self, seconds: float, /) -> None:
+        self.slept.append(seconds)
+        self._now += seconds
+
+    async def asleep(self, seconds: float) -> None:
+        self.sleep(seconds)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
