@@ -80,6 +80,11 @@ def test_without_any_time_the_order_holds():
     assert made.attributes["holdfast.time.synthetic"] == "both"
 
 
+def test_the_date_of_an_http_header_is_a_time():
+    """Recorded requests are dated as HTTP does it."""
+    assert plan(started_at="Sat, 31 Jan 2026 12:00:00 GMT").times.started == START
+
+
 def test_a_time_that_cannot_be_read_is_taken_as_missing():
     """One bad stamp does not lose the run."""
     assert plan(llm(started_at="yesterday")).spans[0].times.synthetic is Synthetic.BOTH

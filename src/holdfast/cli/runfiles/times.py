@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 
 from msgspec import Struct
@@ -93,8 +94,15 @@ def _first_known(turns: Sequence[TurnRecord], fallback_ns: int) -> int:
 
 
 def _given(text: str | None) -> int | None:
-    """A time that cannot be read is taken as none: one bad stamp must not lose the run."""
+    """ISO 8601, or the date of an HTTP header as recordings of requests have it. A time that cannot be read is
+    taken as none: one bad stamp must not lose the run."""
+    if text is None:
+        return None
     try:
-        return None if text is None else parse_utc(text)
+        return parse_utc(text)
     except InvalidInputError:
+        pass
+    try:
+        return parse_utc(parsedate_to_datetime(text).isoformat())
+    except ValueError:  # an InvalidInputError is one too
         return None
