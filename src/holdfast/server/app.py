@@ -95,7 +95,7 @@ def create_app(config: ServerConfig) -> Litestar:
         openapi_config=OpenAPIConfig(
             title="Holdfast",
             version=__version__,
-            path="/api/v1",
+            path="/openapi",  # not below the API: the plugin answers unknown paths beside it with HTML
             # The documentation pages of other plugins load their scripts from elsewhere.
             render_plugins=[JsonRenderPlugin(path="/openapi.json")],
         ),

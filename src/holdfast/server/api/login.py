@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from litestar import Request, Response, get
 from litestar.datastructures import Cookie
+from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from holdfast.server.services.access import COOKIE, LOGIN_HELP, services_of
@@ -17,7 +18,7 @@ _LONG: Final = 30 * 24 * 3600
 
 
 @get("/login", include_in_schema=False)
-async def log_in(request: Request[Any, Any, Any], code: str = "") -> Response[Any]:
+async def log_in(request: Request[Any, Any, Any], code: FromQuery[str] = "") -> Response[Any]:
     """A good code becomes a cookie and leads home, or to the page of ours that `next` names; any other code
     leads to the page that says how to get one."""
     services = services_of(request)

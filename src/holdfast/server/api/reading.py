@@ -7,6 +7,7 @@ from typing import Any, Final
 
 import msgspec
 from litestar import Request, get, post
+from litestar.params import FromPath
 
 from holdfast.errors import ApiError
 from holdfast.server.api.body import read_body
@@ -24,7 +25,7 @@ _CONTROL_BODY: Final = 1 << 20
 
 
 @get("/agent_instance/{run_id:str}")
-async def show_run(request: _AnyRequest, run_id: str) -> Shown[InstanceDetails]:
+async def show_run(request: _AnyRequest, run_id: FromPath[str]) -> Shown[InstanceDetails]:
     """Also with an ingest token: clients ask for their own runs, to learn that they should stop."""
     who = await principal_of(request)
     who.need(TokenScope.READ, TokenScope.INGEST)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import msgspec
 from litestar import Request, Response, post
 from litestar.openapi.datastructures import ResponseSpec
+from litestar.params import FromPath
 from msgspec import Raw
 
 from holdfast.server.api.body import read_body
@@ -71,19 +72,19 @@ async def register(request: _AnyRequest) -> Response[bytes]:
 
 
 @post("/agent_instance/{run_id:str}/start", status_code=200, responses=_documented(Shown[InstanceDetails]))
-async def start(request: _AnyRequest, run_id: str) -> Response[bytes]:
+async def start(request: _AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
     return await _record(request, "agent_instances/start", agent_instance_id=run_id)
 
 
 @post("/agent_instance/{run_id:str}/finish", status_code=200, responses=_documented(Shown[InstanceDetails]))
-async def finish(request: _AnyRequest, run_id: str) -> Response[bytes]:
+async def finish(request: _AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
     return await _record(request, "agent_instances/finish", agent_instance_id=run_id)
 
 
 @post(
     "/agent_instance/{run_id:str}/terminate", status_code=200, responses=_documented(Shown[InstanceDetails])
 )
-async def terminate(request: _AnyRequest, run_id: str) -> Response[bytes]:
+async def terminate(request: _AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
     return await _record(request, "agent_instances/terminate", agent_instance_id=run_id)
 
 
@@ -92,7 +93,7 @@ async def terminate(request: _AnyRequest, run_id: str) -> Response[bytes]:
     status_code=200,
     responses=_documented(Shown[InstanceDetails]),
 )
-async def record_quality(request: _AnyRequest, run_id: str) -> Response[bytes]:
+async def record_quality(request: _AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
     return await _record(request, "agent_instances/record_quality", agent_instance_id=run_id)
 
 
@@ -102,7 +103,7 @@ async def create_span(request: _AnyRequest) -> Response[bytes]:
 
 
 @post("/agent_spans/{span_id:str}/finish", status_code=200, responses=_documented(Shown[SpanDetails]))
-async def finish_span(request: _AnyRequest, span_id: str) -> Response[bytes]:
+async def finish_span(request: _AnyRequest, span_id: FromPath[str]) -> Response[bytes]:
     return await _record(request, "agent_spans/finish", agent_span_id=span_id)
 
 

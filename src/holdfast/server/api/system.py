@@ -20,4 +20,10 @@ async def ping(request: Request[Any, Any, Any]) -> Done:
     return Done(details={"server": "holdfast", "version": __version__})
 
 
-SYSTEM_ROUTES: Final = [ping]
+@get("/openapi.json", include_in_schema=False, sync_to_thread=True)
+def openapi(request: Request[Any, Any, Any]) -> dict[str, Any]:
+    """The description of this API. No token is needed: it says nothing about anybody."""
+    return request.app.openapi_schema.to_schema()
+
+
+SYSTEM_ROUTES: Final = [ping, openapi]
