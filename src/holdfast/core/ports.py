@@ -15,7 +15,7 @@ from holdfast.core.usage import UsageSnapshot
 from holdfast.wire.agent_events import AgentEvent, AgentEventName, AgentEventStatus, AgentFailureClass
 from holdfast.wire.vocabulary import SpanType
 
-__all__ = ["NO_RECORD", "Circuit", "LoopWatch", "Notices", "Record", "Spending"]
+__all__ = ["NO_RECORD", "Circuit", "Notices", "Record", "Spending"]
 
 
 class Circuit(Protocol):
@@ -47,14 +47,6 @@ class Spending(Protocol):
     def price(self, model: str, usage: UsageSnapshot) -> Cost: ...
 
     def record(self, model: str, usage: UsageSnapshot, cost: Cost) -> None: ...
-
-
-class LoopWatch(Protocol):
-    """Sees every tool call and its result. Both may raise `LoopDetectedError`: the session is going round."""
-
-    def before(self, tool: str, arguments: Mapping[str, object] | None) -> None: ...
-
-    def after(self, tool: str, arguments: Mapping[str, object] | None, result: object) -> None: ...
 
 
 class Record(Protocol):

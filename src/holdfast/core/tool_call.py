@@ -18,9 +18,10 @@ from holdfast.core.claim import Claim, Claims
 from holdfast.core.failures import classify
 from holdfast.core.flow import Call, Flow, Raised, Returned, Target
 from holdfast.core.guarding import Guards
+from holdfast.core.looping import LoopWatch, error_text
 from holdfast.core.pacing import Pace
 from holdfast.core.permissions import PermissionEnforcer
-from holdfast.core.ports import NO_RECORD, LoopWatch, Notices, Record
+from holdfast.core.ports import NO_RECORD, Notices, Record
 from holdfast.core.progress import Progress
 from holdfast.errors import CallTimeoutError, FlowProtocolError, PermissionDeniedError, ToolTimeoutError
 from holdfast.wire import attributes as names
@@ -71,12 +72,13 @@ class ToolDone(Struct, frozen=True, kw_only=True):
 class ToolRun:
     """One tool call under way; `run` is its flow."""
 
-    __slots__ = ("_claim", "_ends_at", "_parts", "_record", "_request", "_scope", "_seconds")
+    __slots__ = ("_claim", "_ends_at", "_number", "_parts", "_record", "_request", "_scope", "_seconds")
 
     def __init__(self, parts: ToolParts, request: ToolRequest) -> None:
         self._parts = parts
         self._request = request
         self._claim: Claim | None = None
+        self._number: int | None = None
         self._record: Record = NO_RECORD
         self._ends_at: float | None = None
         self._seconds = 0.0
@@ -99,7 +101,7 @@ class ToolRun:
                 return self._failed(reply)
             if not isinstance(reply, Returned):
                 raise FlowProtocolError("Call", reply)
-            return self._completed(arguments, reply.value)
+            return self._completed(reply.value)
         except BaseException as error:
             self._aborted(error)
             raise
@@ -120,7 +122,7 @@ class ToolRun:
         if arguments is not None:
             arguments = parts.guards.arguments(name, arguments)
         if parts.loops is not None:
-            parts.loops.before(name, arguments)
+            self._number = parts.loops.before(name, arguments)
         if parts.pace is not None:
             yield from parts.pace.place(name, 0, self._ends_at)
         self._claim = yield from parts.claims.claim(
@@ -142,12 +144,12 @@ class ToolRun:
             )
             raise PermissionDeniedError(outcome)
 
-    def _completed(self, arguments: Mapping[str, object] | None, result: object) -> ToolDone:
+    def _completed(self, result: object) -> ToolDone:
         parts, name = self._parts, self._request.name
         self._settle()
         value = parts.guards.result(name, result)
         if parts.loops is not None:
-            parts.loops.after(name, arguments, value)
+            parts.loops.after(self._number, value)
         self._record.close(value)
         parts.notices.tell(
             AgentEventName.AGENT_TOOL_COMPLETED, AgentEventStatus.RUNNING, name, {"tool": name}
@@ -160,7 +162,7 @@ class ToolRun:
         error = self._in_time(reply.error)
         failure = classify(error, during="tool", unix_now=reply.unix_now)
         if parts.loops is not None:
-            parts.loops.after(name, self._request.arguments, f"{type(error).__name__}: {error}")
+            parts.loops.after(self._number, error_text(error))
         self._record.close(attributes={names.FAILURE_CATEGORY: failure.category.value}, error=error)
         parts.notices.tell(
             AgentEventName.AGENT_TOOL_FAILED,

@@ -19,6 +19,7 @@ from holdfast.core.claim import Claim, Claims
 from holdfast.core.failures import Failure, classify
 from holdfast.core.flow import Call, Flow, Outcome, Raised, Returned, Target
 from holdfast.core.guarding import Guards
+from holdfast.core.looping import LoopWatch
 from holdfast.core.pacing import Pace
 from holdfast.core.ports import NO_RECORD, Circuit, Notices, Record, Spending
 from holdfast.core.pricing import UNKNOWN_COST, Cost, CostSource
@@ -57,6 +58,7 @@ class TurnParts:
     now: Callable[[], float]
     draw: Callable[[float, float], float]
     pace: Pace | None = None
+    loops: LoopWatch | None = None
     seconds: float | None = None
     call_seconds: float | None = None
 
@@ -139,6 +141,8 @@ class Turn:
         """Raises what keeps the turn from beginning; then nothing is held and nothing needs to be undone."""
         parts, request = self._parts, self._request
         now = parts.now()
+        if parts.loops is not None:
+            parts.loops.check()
         self.number = number = parts.progress.next_turn(now)
         self._set_deadline(now)
         self._claim = yield from parts.claims.claim(
@@ -237,6 +241,8 @@ class Turn:
                 cost = Cost(cost.usd, CostSource.ESTIMATED, cost.version)
         spending.record(model, usage, cost)
         self.usage, self.cost = usage, cost
+        if self._parts.loops is not None and cost.usd is not None:
+            self._parts.loops.spent(cost.usd)
         if self._piece is not None:
             if error is None:
                 self._piece.succeed(value, reading, cost)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from holdfast.core.guardrails import Guardrail, GuardrailOutcome
     from holdfast.core.handoff import Handoff
     from holdfast.core.lifecycle import AgentRegistry, AgentWorker
+    from holdfast.core.loopguard import LoopLimits
     from holdfast.core.permissions import (
         PermissionEnforcer,
         PermissionMode,
@@ -79,6 +80,7 @@ _HOMES: Final = {
     "core.flow": ("Prepare",),
     "core.guardrails": ("Guardrail", "GuardrailOutcome"),
     "core.handoff": ("Handoff",),
+    "core.loopguard": ("LoopLimits",),
     "core.lifecycle": ("AgentRegistry", "AgentWorker"),
     "core.permissions": ("PermissionEnforcer", "PermissionMode", "PermissionPolicy", "RolePermissionConfig"),
     "core.policy": ("PolicyEngine", "PolicyRule"),
@@ -159,6 +161,7 @@ __all__ = [
     "InputPendingError",
     "JitterMode",
     "LoopDetectedError",
+    "LoopLimits",
     "MaxIterationsExceededError",
     "ModelPricing",
     "MultiEventSink",

@@ -16,6 +16,8 @@ from holdfast.core.claim import Claims
 from holdfast.core.guarding import Guards
 from holdfast.core.guardrails import GuardrailSet
 from holdfast.core.lifecycle import AgentWorker
+from holdfast.core.loopguard import LoopGuard
+from holdfast.core.looping import LoopWatch
 from holdfast.core.pacing import Pace
 from holdfast.core.ports import Record
 from holdfast.core.progress import Progress
@@ -100,6 +102,7 @@ def assemble(setup: Setup, worker: AgentWorker, *, is_async: bool, heritage: Her
     progress = _progress(setup, worker, record, started, heritage)
     claims = _claims(setup, events, now, heritage)
     guards = Guards(GuardrailSet(setup.guardrails), role, events)
+    loops = None if setup.loop_guard is None else LoopWatch(LoopGuard(setup.loop_guard), events, now)
     plan = setup.recovery.plan() if setup.recover else None
     return Parts(
         setup=setup,
@@ -124,6 +127,7 @@ def assemble(setup: Setup, worker: AgentWorker, *, is_async: bool, heritage: Her
             plan=plan,
             troubled=_bookkeeper(recovery, worker),
             pace=_pace(setup, events, now, for_models=True),
+            loops=loops,
             now=now,
             draw=random.uniform,
             seconds=setup.limits.turn_seconds,
@@ -138,6 +142,7 @@ def assemble(setup: Setup, worker: AgentWorker, *, is_async: bool, heritage: Her
             notices=events,
             record=record,
             pace=_pace(setup, events, now, for_models=False),
+            loops=loops,
             now=now,
             seconds=setup.limits.tool_seconds,
         ),

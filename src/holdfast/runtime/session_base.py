@@ -97,6 +97,11 @@ class SessionBase:
         """Let no further step begin: the next one raises `RunTerminated`. From any thread."""
         self._parts.progress.stop(reason)
 
+    def take_advice(self) -> list[str]:
+        """What the loop guard would have the model told, since this was last asked: put it into the next prompt."""
+        loops = self._parts.tools.loops
+        return [] if loops is None else loops.take_advice()
+
     def provide_input(self, value: str) -> None:
         """Answer the open question, from any thread or task. Raises `NoInputPendingError` where none is open."""
         self._parts.inputs.provide(value)

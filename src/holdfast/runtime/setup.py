@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from holdfast.core.budget import Budget
 from holdfast.core.guardrails import Guardrail
 from holdfast.core.lifecycle import AgentRegistry
+from holdfast.core.loopguard import LoopLimits
 from holdfast.core.permissions import PermissionEnforcer
 from holdfast.core.policy import PolicyEngine
 from holdfast.core.pricing import Prices
@@ -22,7 +23,6 @@ from holdfast.runtime.options import Recovery, SessionLimits
 from holdfast.runtime.sinks import EventSink, NoopEventSink, NoopUsageSink, UsageSink
 
 if TYPE_CHECKING:
-    from holdfast.core.loopguard import LoopGuard
     from holdfast.runtime.recorder import Recorder
 
 __all__ = ["Setup"]
@@ -36,8 +36,9 @@ class Setup:
     `budget_usd` is per session: going beyond it is told as an event, and with `enforce_budget` refuses and
     raises. `budget` is one that other sessions may share, and always holds. One breaker serves sync and async
     sessions; where both names are given each kind takes its own. `recover=False` calls once and only
-    classifies. A lone rate limiter limits each model; a mapping of them limits models and tools by name, and
-    what is not named is free. `control` is asked before every step: a string it returns is the reason to stop.
+    classifies. The loop guard sees the tool calls whose arguments are given; None turns it off. A lone rate
+    limiter limits each model; a mapping of them limits models and tools by name, and what is not named is
+    free. `control` is asked before every step: a string that it returns is the reason to stop.
     """
 
     role: str
@@ -60,7 +61,7 @@ class Setup:
     recovery: Recovery = field(default_factory=Recovery)
     budget: Budget | None = None
     limits: SessionLimits = field(default_factory=SessionLimits)
-    loop_guard: LoopGuard | None = None
+    loop_guard: LoopLimits | None = field(default_factory=LoopLimits)
     rate_limits: RateLimiter | Mapping[str, RateLimiter] | None = None
     prices: Prices | None = None
     recorder: Recorder | None = None
