@@ -33,11 +33,8 @@ class Scripted:
 
     def decide(self, task, history):
         at = len(history)
-        calls = (
-            [ToolCall(id=f"c{at}", name=self._calls[at][0], arguments=self._calls[at][1])]
-            if at < len(self._calls)
-            else []
-        )
+        wanted = self._calls[at : at + 1]
+        calls = [ToolCall(id=f"c{at}", name=name, arguments=arguments) for name, arguments in wanted]
         return Decision(
             thought=f"step {at}", calls=calls, usage=Usage(input_tokens=3, output_tokens=2, estimated=True)
         )
@@ -75,7 +72,7 @@ def test_a_stop_from_the_server_ends_it_before_the_next_step(recorder):
     planner = Scripted(*[("find_licence", {"package": "pluggy"})] * 5)
 
     def stop_after_one(step):
-        recorder.stop(run.id, "enough")
+        recorder.request_stop(run.id, "enough")
 
     with recorder.client.run("audit") as run:
         report = Audit(run, planner, stop_after_one).carry_out()

@@ -52,8 +52,10 @@ def show_report(report: Report) -> None:
     console.print()
     console.print(
         f"[bold]{report.packages_installed} packages, {report.bytes_installed / 1e6:.0f} MB[/]; "
-        f"{report.packages_audited} audited, {report.files_verified:,} files as published; "
-        f"{report.tool_calls} tool calls, {report.failed_calls} failed."
+        f"{report.packages_audited} audited, {report.files_verified:,} files as published."
+    )
+    console.print(
+        f"{report.tool_calls} tool calls, {report.failed_calls} failed; {len(report.findings)} findings:"
     )
     for finding in report.findings[:_FINDINGS]:
         console.print(Text(_cut(f"  - {finding}", _WIDTH)))
