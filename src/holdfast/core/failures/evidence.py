@@ -23,7 +23,7 @@ _STATUS_IN_TEXT: Final = re.compile(
 _LEADING_STATUS: Final = re.compile(r"^\s*\[?([45]\d\d)\b\]?(?:\s*[:\-–]\s|\s+(?=[A-Z{<\"'\[]))")
 _CODE_IN_TEXT: Final = re.compile(
     r"\bAn error occurred \((\w+)\)|\bStatusCode\.([A-Z_]+)\b|\b(?:finish|stop)[_ ]reason:? (\w+)"
-    r"|\b(?:error[_ ])?(?:code|type|reason)\s?[=:]\s?['\"]?([A-Za-z]\w{3,60})\b"
+    r"|(?<!\[)\b(?:error[_ ])?(?:code|type|reason)\s?[=:]\s?['\"]?([A-Za-z]\w{3,60})\b"
 )
 _LEADING_CODE: Final = re.compile(r"^([a-z]+(?:_[a-z]+)+)\s?:\s")
 _CLASS_IN_TEXT: Final = re.compile(

@@ -137,6 +137,7 @@ PHRASES: Final[tuple[tuple[C, bool, str], ...]] = (
         {key}\b ~(?:not valid|{wrong}|required|not (?:found|set|provided|configured|exist|supported|recognized|match)|must be|suspended|could not be|fail\w*|has expired)
         (?:{wrong}|no|provide|set|pass|supply|without|specify|need|check|verify) (?:a |an |the |your |any |valid |\S+ )?{key}
         (?:un|not )(?:authenticated|authori[sz]ed)
+        illegal header value ~(?:bearer|key)
         (?:token|session|signature|login|credentials?) {is}(?:\S+ )?(?:expired|invalid|revoked|refresh failed)
         token (?:included in the request|provided|supplied|refresh|validation) ~(?:invalid|expired|failed|failure)
         failed to authenticate|re ?authenticate|could not (?:authenticate|resolve authentication)|login required|not logged in|please log ?in|sign in again
@@ -244,6 +245,7 @@ PHRASES: Final[tuple[tuple[C, bool, str], ...]] = (
         (?:service|temporarily|currently) (?:not )?(?:un)?available|bad gateway|gateway time ?out|no healthy upstream|high (?:demand|load|traffic)|try again later
         internal (?:server )?(?:error|failure)|server (?:had an |side )?error|(?:unexpected|unknown|internal) error ~(?:processing|server|occurred)
         (?:upstream|provider|backend|model provider) ~(?:error|connect|fail\w*)|cold start|still loading|warming up|maintenance|something went wrong
+        too many 5\d\d (?:error )?responses
         error ~while processing (?:your |the )?request|retry your request
         no (?:available|instances?|healthy|active|allowed) ~(?:providers?|instances?|channels?|endpoints?|workers?|deployments?)|web server is (?:down|returning)
         """,

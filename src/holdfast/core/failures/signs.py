@@ -16,15 +16,46 @@ from typing import Final
 
 from holdfast.wire.vocabulary import FailureCategory as C
 
-__all__ = ["FIRM", "GENERIC", "LOCAL", "SOFT", "WRAPPERS", "sign"]
+__all__ = ["FIRM", "GENERIC", "LOCAL", "SOFT", "WRAPPERS", "family", "sign"]
 
 _NOISE: Final = re.compile(r"[^a-z0-9]+")
+_FAMILIES: Final = (
+    (C.RATE_LIMIT, re.compile(r"ratelimit|throttl|toomanyrequest")),
+    (
+        C.CONTEXT_OVERFLOW,
+        re.compile(
+            r"context(?:window|length|overflow)|prompttoolong|(?:prompt|input|context)tokens|tokenlimit"
+        ),
+    ),
+    (C.QUOTA_EXHAUSTED, re.compile(r"quota|billing|insufficient(?:credit|balance|fund)|payment")),
+    (C.CONTENT_FILTER, re.compile(r"content(?:filter|policy)|moderation|safety|guardrail")),
+    (C.CANCELLED, re.compile(r"cancell?ed$|aborted$")),
+    (C.AUTH, re.compile(r"authentication|unauthorized|credential|permissiondenied|apikey")),
+    (C.PROVIDER_UNAVAILABLE, re.compile(r"overload|unavailable|circuitopen")),
+    (C.TIMEOUT, re.compile(r"timeout|timedout|deadline")),
+    (
+        C.LIMIT_REACHED,
+        re.compile(r"(?:limits?|budget|turns|steps|iterations)(?:exceeded|reached)$|inloop|maxiterations"),
+    ),
+    (C.MALFORMED_OUTPUT, re.compile(r"pars(?:e|er|ing)$|jsondecode|malformed|outputvalid|noresponse$")),
+    (
+        C.CONNECTION_ERROR,
+        re.compile(r"disconnect|connect(?:ion|or)?(?:closed|reset|refused|aborted|lost)?$|ssl"),
+    ),
+    (C.INVALID_REQUEST, re.compile(r"notfound$|badrequest|invalidrequest")),
+)
 
 
 def sign(name: str) -> str:
     """The name as the tables spell it."""
     word = _NOISE.sub("", name.rpartition(".")[2].lower())
     return word.removesuffix("exception").removesuffix("error")
+
+
+def family(name: str) -> C | None:
+    """The category that the parts of a name which is in no table speak of: `InstanceCostLimitExceededError`."""
+    word = sign(name)
+    return next((category for category, part in _FAMILIES if part.search(word)), None)
 
 
 def _table(rows: Mapping[C, str]) -> Mapping[str, C]:
@@ -101,7 +132,7 @@ FIRM: Final = _table(
             tool_use_failed output_parse_failed json_validate_failed MALFORMED_FUNCTION_CALL
             UNEXPECTED_TOOL_CALL invalid_tool_call InvalidToolCall invalid_model_output ModelBehavior
             StructuredOutputValidation StructuredOutput MultipleStructuredOutputs
-            InvalidResponse ResponseParser UnicodeDecode ContentDecoding ContentType JSONSchemaValidation
+            InvalidResponse ResponseParser UnicodeDecode ContentDecoding Decoding ContentType JSONSchemaValidation
             FunctionCallFormatError FormatError FunctionCallValidation FunctionCallNotExists
             LLMMalformedActionError LLMNoActionError LLMResponseError NoObjectGenerated AdapterParse
             malformed_response invalid_json empty_response EmptyResponse msgspecDecode IncompleteJson""",
@@ -115,7 +146,9 @@ FIRM: Final = _table(
             ProxyConnection HTTPClient ConnectionInterrupted StreamConsumed StreamClosed StreamReset
             ConnectionTerminated BadStatusLine InvalidChunkLength ReadTransport ResponseStreaming
             ConnectionClosedError ConnectionClosedOK WebSocketConnectionClosed ConnectionLost
-            ResponseEnded DNSError""",
+            ResponseEnded DNSError ClosedResource
+            BrokenResource EndOfStream TransferEncoding PayloadEncoding BadHttpMessage
+            ResponseNotReady CannotSendRequest""",
         C.PROVIDER_UNAVAILABLE: """
             overloaded server_is_overloaded engine_overloaded ServiceUnavailable
             service_unavailable ModelNotReady ModelStreamError InternalServerException_Throttled
@@ -128,8 +161,7 @@ FIRM: Final = _table(
             model_not_supported model_not_available ParamValidation UnknownService NoRegion
             TooManyRedirects invalid_image_url invalid_image invalid_image_format
             image_parse_error unsupported_model missing_required_parameter invalid_type
-            model_decommissioned no_endpoints_found InvalidInput CookieConflict InvalidHeader
-            LocalProtocol""",
+            model_decommissioned no_endpoints_found InvalidInput CookieConflict InvalidHeader""",
     }
 )
 
@@ -158,7 +190,7 @@ SOFT: Final = _table(
         C.INVALID_REQUEST: """
             NotFound not_found not_found_error UnprocessableEntity FAILED_PRECONDITION FailedPrecondition
             OUT_OF_RANGE OutOfRange UNIMPLEMENTED MethodNotImplemented ALREADY_EXISTS Conflict
-            ResourceNotFound EntityNotFound RepositoryNotFound UnsupportedOperation""",
+            LocalProtocol ResourceNotFound EntityNotFound RepositoryNotFound UnsupportedOperation""",
     }
 )
 
@@ -189,9 +221,10 @@ LOCAL: Final = _set(
     LookupError NameError UnboundLocalError ImportError ModuleNotFoundError SyntaxError IndentationError
     AssertionError FileNotFoundError FileExistsError IsADirectoryError NotADirectoryError
     NotImplementedError RecursionError StopIteration StopAsyncIteration MemoryError EOFError
-    UnicodeEncodeError CalledProcessError SubprocessError OperationalError DatabaseError IntegrityError
-    ProgrammingError InterfaceError ValueError ToolException ToolError ToolExecutionError
-    ToolInvocationError McpError UserError CommandError
+    UnicodeEncodeError BlockingIOError ChildProcessError InterruptedError CalledProcessError
+    SubprocessError OperationalError DatabaseError IntegrityError ProgrammingError InterfaceError
+    ValueError ToolException ToolError ToolExecutionError ToolInvocationError AgentToolCallError
+    AgentToolExecutionError McpError UserError CommandError
     """
 )
 """Classes raised by code that runs here: no provider had a hand in them."""

@@ -14,12 +14,15 @@ from typing import Final
 from msgspec import Struct
 
 from holdfast.core.failures.evidence import Evidence
-from holdfast.core.failures.signs import FIRM, GENERIC, LOCAL, SOFT, WRAPPERS, sign
+from holdfast.core.failures.signs import FIRM, GENERIC, LOCAL, SOFT, WRAPPERS, family, sign
 from holdfast.core.failures.waits import wait_from_text
 from holdfast.core.failures.words import is_talk, normal_form, nothing_wrong, says
 from holdfast.wire.vocabulary import FailureCategory as C
 
 __all__ = ["Verdict", "decide"]
+
+_LOCAL_NAMES: Final = frozenset({"PermissionError", "RecursionError"})
+"""Builtins that read like something else: like a provider's `permission_error`, like an agent's limit."""
 
 _SOON: Final = 3600.0  # seconds: a quota that is back within the hour is a rate limit
 _ASKED: Final = re.compile(r"\blimit:? (\d{1,12})\b[^.]{0,40}?\brequested:? (\d{1,12})\b")
@@ -90,7 +93,7 @@ def decide(evidence: Evidence) -> Verdict:
     if verdict := _firm(evidence):
         return verdict
     shelf = _shelf(evidence)
-    local = any(sign(name) in LOCAL for name in evidence.names[:1])
+    local = any(sign(name) in LOCAL or name in _LOCAL_NAMES for name in evidence.names[:1])
     message = normal_form(evidence.message, echoes=local)
     if shelf is not None:
         category, why, code, firm = shelf
@@ -117,6 +120,7 @@ def _firm(evidence: Evidence) -> Verdict | None:
 
 
 def _shelf(evidence: Evidence) -> tuple[C, str, str | None, bool] | None:
+    """The category to start from, why, the code for the record, and whether the causes need not be asked."""
     first = next(iter(evidence.codes), None)
     for code in evidence.codes:
         if sign(code) not in GENERIC and (category := SOFT.get(sign(code))):
@@ -125,17 +129,22 @@ def _shelf(evidence: Evidence) -> tuple[C, str, str | None, bool] | None:
         category = _STATUSES.get(status) or (C.PROVIDER_UNAVAILABLE if status >= 500 else C.INVALID_REQUEST)
         return category, f"the status {status}", first, True
     for code in evidence.codes:
-        if sign(code) in GENERIC:
-            return C.INVALID_REQUEST, f"the code {code}", code, True
-    for names, whose in ((evidence.names, "the class"), (evidence.said_names, "the named class")):
-        for name in names:
-            word = sign(name)
-            firm = word not in WRAPPERS
-            if category := SOFT.get(word) or (FIRM.get(word) if whose != "the class" else None):
-                return category, f"{whose} {name}", first, firm
-            if word in GENERIC:
-                return C.INVALID_REQUEST, f"{whose} {name}", first, firm
+        if category := C.INVALID_REQUEST if sign(code) in GENERIC else family(code):
+            return category, f"the code {code}", code, True
+    for name in evidence.names:
+        if category := _class_means(name):
+            return category, f"the class {name}", first, sign(name) not in WRAPPERS
+    for name in evidence.said_names:
+        if category := FIRM.get(sign(name)) or _class_means(name):
+            return category, f"the named class {name}", first, False
     return None
+
+
+def _class_means(name: str) -> C | None:
+    word = sign(name)
+    if word in LOCAL or name in _LOCAL_NAMES:
+        return None
+    return SOFT.get(word) or (C.INVALID_REQUEST if word in GENERIC else family(name))
 
 
 def _refills(shelf: C, said: C, evidence: Evidence, message: str) -> bool:
@@ -156,6 +165,8 @@ def _larger_than_the_limit(message: str) -> bool:
 def _words_alone(evidence: Evidence, message: str, local: bool) -> Verdict:
     if evidence.plain_exception and is_talk(message):
         return Verdict(C.NOT_AN_ERROR, "the text talks about something else", False)
+    if evidence.names[:1] and evidence.names[0] in _LOCAL_NAMES:
+        return Verdict(C.TOOL_ERROR, f"{evidence.names[0]} comes from code that runs here", False)
     if said := says(message):
         return Verdict(said[0], f"the words {said[1]!r}", False)
     if local:

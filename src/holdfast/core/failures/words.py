@@ -21,7 +21,9 @@ _GAP: Final = r"(?:(?!\. ).){0,90}?"
 
 _URL: Final = re.compile(r"\b(?:https?|wss?|grpc)://[^\s'\"<>)\]}]+", re.IGNORECASE)
 _MARKUP: Final = re.compile(
-    r"<(?:style|script)\b.*?</(?:style|script)>|</?[a-z][^>]{0,200}>|<!doctype[^>]*>", re.I | re.S
+    r"<(?:style|script)\b.*?</(?:style|script)>|<!doctype[^>]*>|</?(?:html|head|title|body|center|h[1-6]|hr|br|p|div|span|a|"
+    r"b|i|pre|code|strong|em|ul|ol|li|table|tr|td|th|meta|link|img|section|header|footer|main|form|button)\b[^<>]*>",
+    re.IGNORECASE | re.DOTALL,
 )
 _QUOTED: Final = re.compile(r"(?<!\w)(['\"])(?:(?!\1).){0,2000}\1(?!\w)")
 _JOINTS: Final = re.compile(r"[_\-\u2010-\u2015]+|(?<=[a-z])(?=[A-Z][a-z])")
