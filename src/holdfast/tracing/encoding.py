@@ -29,7 +29,7 @@ _SHORTEST_SECRET: Final = 12
 _MOST_KNOWN_KEYS: Final = 4096
 _LONGEST_KNOWN_KEY: Final = 64
 _DEEPEST_PLAIN: Final = 32
-_NO_ROOM: Final = -1
+_NOT_PLAIN: Final = -1
 _TIGHTER: Final = ((1 << 20, 100_000), (1 << 16, 10_000), (1 << 13, 1_000), (1 << 10, 100), (1 << 7, 32))
 """Longest text and most items kept, tried one after the other until a payload fits."""
 
@@ -59,25 +59,21 @@ class PayloadEncoder:
         """
         if self._hook is not None:
             return self._careful_pair(payload, attributes, what)
-        redact = self._redact
         body = about = NO_JSON
         try:
             if payload is not None:
-                if (
-                    type_of(payload) is not dict
-                    or self._room_after(payload, self._max_payload, _DEEPEST_PLAIN) < 0
-                ):
+                if type_of(payload) is not dict or self._plain_length(payload) < 0:
                     return self._careful_pair(payload, attributes, what)
                 encoded = _encode(payload)
-                if len(encoded) > self._max_payload or (redact and hints_at_secret(encoded)):
+                if len(encoded) > self._max_payload or (self._redact and hints_at_secret(encoded)):
                     return self._careful_pair(payload, attributes, what)
                 body = Raw(encoded)
             if attributes:
-                left = self._room_after(attributes, self._max_payload, _DEEPEST_PLAIN)
-                if left < 0:
+                length = self._plain_length(attributes)
+                if length < 0:
                     return self._careful_pair(payload, attributes, what)
                 encoded = _encode(attributes)
-                if redact and left < self._max_payload - _SHORTEST_SECRET and hints_at_secret(encoded):
+                if length >= _SHORTEST_SECRET and self._redact and hints_at_secret(encoded):
                     return self._careful_pair(payload, attributes, what)
                 about = Raw(encoded)
         except Exception:  # noqa: BLE001 - whatever it was, the careful way copes with it
@@ -92,34 +88,48 @@ class PayloadEncoder:
         shaped: str = form.of(text)
         return shaped
 
+    def _plain_length(self, value: Mapping[str, Any]) -> int:
+        """How many characters of text a plain mapping holds; negative where it is not plain or too large."""
+        if not self._known_keys.issuperset(value) and not all(map(self._learn, value)):
+            return _NOT_PLAIN
+        room = self._max_payload
+        for held in value.values():
+            kind = type_of(held)
+            if kind is str:
+                room -= len(held)
+            elif kind not in _ATOMS:
+                room = self._room_after(held, room, _DEEPEST_PLAIN)
+                if room < 0:
+                    return _NOT_PLAIN
+        return self._max_payload - room if room >= 0 else _NOT_PLAIN
+
     def _room_after(self, value: Any, room: int, depth: int) -> int:
         """What is left of `room` characters once `value` is in; negative where it is not plain or too large."""
         kind = type_of(value)
+        if kind is str:
+            return room - len(value)
+        if kind in _ATOMS:
+            return room
+        if kind is float:
+            return room if value - value == 0 else _NOT_PLAIN  # neither NaN nor infinite
+        if depth == 0 or len(value) > room:
+            return _NOT_PLAIN
         if kind is dict:
-            if not value.keys() <= self._known_keys and not all(map(self._learn, value)):
-                return _NO_ROOM
+            if not self._known_keys.issuperset(value) and not all(map(self._learn, value)):
+                return _NOT_PLAIN
             held_values: Iterable[Any] = value.values()
         elif kind is list or kind is tuple:
-            if len(value) > room:
-                return _NO_ROOM
             held_values = value
         else:
-            return _NO_ROOM
+            return _NOT_PLAIN
         for held in held_values:
             kind = type_of(held)
             if kind is str:
                 room -= len(held)
-            elif kind in _ATOMS:
-                continue
-            elif kind is float:
-                if held - held != 0:  # NaN or infinite
-                    return _NO_ROOM
-            elif depth:
+            elif kind not in _ATOMS:
                 room = self._room_after(held, room, depth - 1)
-                if room < 0:
-                    return _NO_ROOM
-            else:
-                return _NO_ROOM
+            if room < 0:
+                return _NOT_PLAIN
         return room
 
     def _learn(self, key: Any) -> bool:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LONGEST_NAME",
     "RunRecord",
+    "encode",
     "encode_operation",
     "merged",
     "operation_key",
@@ -27,7 +28,8 @@ __all__ = [
     "short_name",
 ]
 
-_encode: Final = msgspec.json.Encoder().encode
+encode: Final = msgspec.json.Encoder().encode
+"""As `encode_operation`, for the hot path: lone surrogates in names raise `UnicodeEncodeError`."""
 
 LONGEST_NAME: Final = 512
 _SHORTEST_KEY: Final = 8
@@ -39,9 +41,9 @@ _MOST_STACK: Final = 32_768
 def encode_operation(operation: msgspec.Struct) -> bytes:
     """The bytes of spool and wire. Lone surrogates in names are written as escapes: UTF-8 has no place for them."""
     try:
-        return _encode(operation)
+        return encode(operation)
     except UnicodeEncodeError:
-        return _encode(_writable(operation))
+        return encode(_writable(operation))
 
 
 def _writable(operation: msgspec.Struct) -> msgspec.Struct:

@@ -12,7 +12,7 @@ from msgspec import UNSET, Raw, UnsetType
 from holdfast.tracing.context import Scope, enter_again, peek, replace
 from holdfast.tracing.encoding import Given
 from holdfast.tracing.failure import outcome
-from holdfast.tracing.record import RunRecord, encode_operation, merged
+from holdfast.tracing.record import RunRecord, encode, encode_operation, merged
 from holdfast.wire.attributes import CLOSED_EARLY
 from holdfast.wire.operations import NO_JSON, RecordedError, SpanCreate, SpanFinish
 from holdfast.wire.vocabulary import EventLevel, SpanStatus
@@ -77,22 +77,22 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
             self._sent = body
             self._payload = self._attributes = None
             record.open_spans[span_id] = self
-            record.append(
-                encode_operation(
-                    SpanCreate(
-                        idempotency_key=self._key,
-                        agent_instance_id=record.run_id,
-                        id=span_id,
-                        parent_span_id=self.parent_id,
-                        schema_name=self.type,
-                        name=self.name,
-                        status=status,
-                        started_at=now,
-                        payload=body,
-                        attributes=attributes,
-                    )
-                )
+            made = SpanCreate(
+                idempotency_key=self._key,
+                agent_instance_id=record.run_id,
+                id=span_id,
+                parent_span_id=self.parent_id,
+                schema_name=self.type,
+                name=self.name,
+                status=status,
+                started_at=now,
+                payload=body,
+                attributes=attributes,
             )
+            try:
+                record.append(encode(made))
+            except UnicodeEncodeError:
+                record.append(encode_operation(made))
         except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
             record.guard.took(error, "a span's start")
 
@@ -194,25 +194,26 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
         self.ended = True
         try:
             now = record.clock() if at is None else at
-            if self._result is None and self._later is None:
-                result = attributes = NO_JSON
-            else:
+            if now < self._started_at and at is None:
+                now = self._started_at
+            result = attributes = NO_JSON
+            if self._result is not None or self._later is not None:
                 result, attributes = record.pair(self._result, self._later, "result")
-            record.append(
-                encode_operation(
-                    SpanFinish(
-                        idempotency_key=f"{self._key}.f",
-                        agent_span_id=span_id,
-                        agent_instance_id=record.run_id,
-                        status=status,
-                        timestamp=now if now >= self._started_at or at is not None else self._started_at,
-                        payload=UNSET if self._payload is None else self._changed_payload(),
-                        result_payload=result,
-                        attributes=attributes,
-                        error=None if error is None else record.error(error),
-                    )
-                )
+            end = SpanFinish(
+                idempotency_key=f"{self._key}.f",
+                agent_span_id=span_id,
+                agent_instance_id=record.run_id,
+                status=status,
+                timestamp=now,
+                payload=UNSET if self._payload is None else self._changed_payload(),
+                result_payload=result,
+                attributes=attributes,
+                error=None if error is None else record.error(error),
             )
+            try:
+                record.append(encode(end))
+            except UnicodeEncodeError:
+                record.append(encode_operation(end))
         except Exception as failure:  # noqa: BLE001 - telemetry never raises into agent code
             record.guard.took(failure, "a span's end")
         if self._payload is not None or self._result is not None:
