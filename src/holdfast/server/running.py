@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import socket
 import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from types import FrameType
 
 import uvicorn
 
@@ -38,7 +40,7 @@ def serve(config: ServerConfig, *, ready: Callable[[Listening], None] | None = N
     Calls `ready` once the server answers. Raises `ServerStartError` where the address cannot be listened
     on, `StoreError` where the database cannot be used.
     """
-    with _bound(config) as listener:
+    with _bound(config) as listener, _returning_on_signals():
         _Server(config, listener, ready).run(sockets=[listener])
 
 
@@ -117,6 +119,25 @@ class _Server(uvicorn.Server):
                     services=services,
                 )
             )
+
+
+@contextmanager
+def _returning_on_signals() -> Generator[None]:
+    """uvicorn, once it has ended well, sends itself the signal again: without this the process would die of
+    it instead of returning to its caller."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, _ignored) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _ignored(_number: int, _frame: FrameType | None) -> None:
+    """The server has seen the signal already."""
 
 
 @contextmanager

@@ -59,6 +59,12 @@ class Committer:
         self._thread = threading.Thread(target=self._run, name="holdfast-writer", daemon=True)
         self._thread.start()
 
+    @property
+    def pending(self) -> int:
+        """Items that wait for a transaction."""
+        with self._changed:
+            return self._pending
+
     def submit(self, batch: Batch) -> Future[BatchResult]:
         """Queue for writing. The future fails with `ApiError` only where the store cannot write at all."""
         future: Future[BatchResult] = Future()
