@@ -268,7 +268,7 @@ def test_a_google_body_says_how_long() -> None:
 
 def test_a_request_larger_than_the_limit_is_not_retried() -> None:
     """A request that alone asks for more than a minute's tokens is a rate limit that no wait helps."""
-    error = RateLimitError("Request too large on tokens per min (TPM): Limit 10000, Requested 12000.")
+    error = RateLimitError("Rate limit reached on tokens per min (TPM): Limit 10000, Requested 12000.")
     failure = classify(error)
     assert (failure.category, failure.retryable, failure.retry_after) == (C.RATE_LIMIT, False, None)
 

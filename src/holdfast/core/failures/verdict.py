@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from holdfast.core.failures.evidence import Evidence
 from holdfast.core.failures.signs import FIRM, GENERIC, LOCAL, SOFT, WRAPPERS, family, sign
@@ -92,17 +93,18 @@ def decide(evidence: Evidence) -> Verdict:
     """The category of one exception, looked at alone."""
     if verdict := _firm(evidence):
         return verdict
-    shelf = _shelf(evidence)
     local = any(sign(name) in LOCAL or name in _LOCAL_NAMES for name in evidence.names[:1])
     message = normal_form(evidence.message, echoes=local)
-    if shelf is not None:
-        category, why, code, firm = shelf
-        among = _REFINE.get(category)
-        if among and (said := says(message, among)) and not _refills(category, said[0], evidence, message):
-            return Verdict(said[0], f"{why}; the message says {said[1]!r}", firm, code)
-        hopeless = category is C.RATE_LIMIT and _larger_than_the_limit(message)
-        return Verdict(category, why, firm, code, hopeless)
-    return _words_alone(evidence, message, local)
+    shelf = _shelf(evidence)
+    if shelf is None:
+        return _words_alone(evidence, message, local)
+    said = says(message, _REFINE.get(shelf.category, ()))
+    if said is not None and not _refills(shelf.category, said[0], evidence, message):
+        why = f"{shelf.reason}; the message says {said[1]!r}"
+        shelf = replace(shelf, category=said[0], reason=why)
+    if shelf.category is C.RATE_LIMIT and _larger_than_the_limit(message):
+        return replace(shelf, hopeless=True)
+    return shelf
 
 
 def _firm(evidence: Evidence) -> Verdict | None:
@@ -119,24 +121,24 @@ def _firm(evidence: Evidence) -> Verdict | None:
     return None
 
 
-def _shelf(evidence: Evidence) -> tuple[C, str, str | None, bool] | None:
-    """The category to start from, why, the code for the record, and whether the causes need not be asked."""
+def _shelf(evidence: Evidence) -> Verdict | None:
+    """What to start from, by the less exact names and the status; None where there are only words."""
     first = next(iter(evidence.codes), None)
     for code in evidence.codes:
         if sign(code) not in GENERIC and (category := SOFT.get(sign(code))):
-            return category, f"the code {code}", code, True
+            return Verdict(category, f"the code {code}", True, code)
     if (status := evidence.status) is not None:
         category = _STATUSES.get(status) or (C.PROVIDER_UNAVAILABLE if status >= 500 else C.INVALID_REQUEST)
-        return category, f"the status {status}", first, True
+        return Verdict(category, f"the status {status}", True, first)
     for code in evidence.codes:
         if category := C.INVALID_REQUEST if sign(code) in GENERIC else family(code):
-            return category, f"the code {code}", code, True
+            return Verdict(category, f"the code {code}", True, code)
     for name in evidence.names:
         if category := _class_means(name):
-            return category, f"the class {name}", first, sign(name) not in WRAPPERS
+            return Verdict(category, f"the class {name}", sign(name) not in WRAPPERS, first)
     for name in evidence.said_names:
         if category := FIRM.get(sign(name)) or _class_means(name):
-            return category, f"the named class {name}", first, False
+            return Verdict(category, f"the named class {name}", False, first)
     return None
 
 
