@@ -218,7 +218,7 @@ def test_a_sync_call_of_an_async_function_is_refused() -> None:
         return 1
 
     with pytest.raises(InvalidInputError, match="acall"):
-        CircuitBreaker("llm").call(reply)
+        _ = CircuitBreaker("llm").call(reply)
 
 
 def test_results_can_be_recorded_without_a_call() -> None:

@@ -49,11 +49,9 @@ def test_the_same_call_steers_then_stops() -> None:
 
 def test_a_test_run_again_after_an_edit_passes() -> None:
     """The same call with another between is no loop, however often and whatever it answers."""
-    calls = [
-        step
-        for n in range(100)
-        for step in (("edit", {"line": n}, "ok"), ("run", {"cmd": "pytest"}, "1 failed"))
-    ]
+    calls: list[tuple[str, object, object]] = []
+    for n in range(100):
+        calls += [("edit", {"line": n}, "ok"), ("run", {"cmd": "pytest"}, "1 failed")]
     assert play(LoopGuard(), calls) == []
 
 
@@ -68,7 +66,7 @@ def test_waiting_for_something_is_given_three_times_as_long() -> None:
 def test_ping_pong_and_rounds_of_three_are_seen() -> None:
     """Two or three calls in turn, with equal results, steer at the third round and stop at the sixth."""
     for names in ("ab", "abc"):
-        calls = [(name, {}, "same") for name in names] * 6
+        calls: list[tuple[str, object, object]] = [(name, {}, "same") for name in names] * 6
         rounds = len(names)
         found = told(play(LoopGuard(LoopLimits(same_result_steer=1000, same_result_stop=1000)), calls))
         assert found == [(3 * rounds, "cycle", "steer"), (6 * rounds, "cycle", "stop")]
@@ -76,7 +74,9 @@ def test_ping_pong_and_rounds_of_three_are_seen() -> None:
 
 def test_changing_rounds_go_on() -> None:
     """Read and write in turn with other results each time is work."""
-    calls = [step for n in range(8) for step in (("next", {}, n), ("store", {}, n))]
+    calls: list[tuple[str, object, object]] = []
+    for n in range(8):
+        calls += [("next", {}, n), ("store", {}, n)]
     assert play(LoopGuard(), calls) == []
 
 

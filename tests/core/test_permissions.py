@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import pytest
@@ -102,7 +103,8 @@ def test_filter_tools_keeps_the_allowed_callables() -> None:
     def shell() -> None: ...
 
     enforcer = policy(RolePermissionConfig("coder", FULL, ["read"]))
-    assert enforcer.filter_tools("coder", [read, shell, partial(read)]) == [read]
+    tools: list[Callable[..., object]] = [read, shell, partial(read)]
+    assert enforcer.filter_tools("coder", tools) == [read]
 
 
 def test_configurations_are_read_once() -> None:
