@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,12 +43,18 @@ class Progress:
         struct.pack_into("<Q", self._map, 8 * child, returned)
 
     def returned(self, child: int) -> int:
-        return struct.unpack_from("<Q", self._map, 8 * child)[0]
+        return int(struct.unpack_from("<Q", self._map, 8 * child)[0])
+
+    def reached(self, child: int, target: int) -> bool:
+        return self.returned(child) >= target
 
 
 def fork(work: Callable[[], None]) -> int:
     """Run `work` in a forked child that ends without any clean-up of Python's; its process id."""
-    pid = os.fork()
+    with warnings.catch_warnings():
+        # From Python 3.12 on a fork beside threads warns: surviving just that is what is tested.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        pid = os.fork()
     if pid == 0:
         code = 1
         try:

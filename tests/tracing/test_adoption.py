@@ -155,9 +155,12 @@ def test_an_adopter_killed_half_way(sink: Sink, tmp_path: Path) -> None:
     sink.stop()
     die_with(sink.url, tmp_path, *(operation(f"key-{n:05d}") for n in range(6000)))
     sink.start()
-    adopter = fork(
-        lambda: (adopt_for(sink.url, "secret", tmp_path).start(), threading.Event().wait(60), None)[-1]
-    )
+
+    def adopt() -> None:
+        adopt_for(sink.url, "secret", tmp_path).start()
+        threading.Event().wait(60)
+
+    adopter = fork(adopt)
     wait_until(lambda: len(sink.arrived) > 0)
     os.kill(adopter, signal.SIGKILL)
     os.waitpid(adopter, 0)

@@ -307,10 +307,14 @@ def test_a_childs_copy_of_the_lock_does_not_outlive_the_parent(tmp_path: Path) -
     """A directory whose process died can be adopted although a child of that process lives on."""
     read_end, write_end = os.pipe()
 
+    def outlive() -> None:
+        os.close(write_end)
+        os.read(read_end, 1)
+
     def parent() -> None:
         pipeline = pipeline_at(NOWHERE, tmp_path)
         pipeline.append(operation("orphaned"))
-        fork(lambda: (os.close(write_end), os.read(read_end, 1), None)[-1])
+        fork(outlive)
         os.kill(os.getpid(), signal.SIGKILL)
 
     os.waitpid(fork(parent), 0)

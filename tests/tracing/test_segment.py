@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from holdfast.tracing.segment import FRAME_OVERHEAD, SegmentWriter, iter_records, read_chunk
+from holdfast.tracing.segment import FRAME_OVERHEAD, SegmentWriter, content_end, iter_records, read_chunk
 
 RECORDS = [b'{"n":%d,"text":"%s"}' % (n, b"abc" * n) for n in range(6)]
 SIZE = 4096
@@ -120,6 +120,33 @@ def test_a_hole_is_stepped_over(tmp_path: Path) -> None:
     segment.write(RECORDS[1])
     segment.close()
     assert read_all(path) == RECORDS[:2]
+
+
+@settings(max_examples=200, deadline=None)
+@given(before=st.integers(0, 30_000), middle=st.integers(0, 20_000), after=st.integers(0, 30_000))
+def test_records_are_found_among_zeros(
+    tmp_path_factory: pytest.TempPathFactory, before: int, middle: int, after: int
+) -> None:
+    """However much emptiness lies before, between and behind, records are found and an end is no damage."""
+    path = tmp_path_factory.mktemp("s") / "1.seg"
+    segment = SegmentWriter(path, 1, 100_000)
+    segment.end = before
+    segment.write(RECORDS[2])
+    segment.end += middle
+    segment.write(RECORDS[5])
+    segment.close()
+    os.truncate(path, segment.end + after)
+    assert read_all(path) == [RECORDS[2], RECORDS[5]]
+    assert segment.end <= content_end(path) <= segment.end + 16
+
+
+@pytest.mark.parametrize("warm", [True, False])
+def test_an_empty_segment_is_empty(tmp_path: Path, warm: bool) -> None:
+    """A segment that nothing was written to holds nothing, whether its pages were touched or not."""
+    path = tmp_path / "1.seg"
+    SegmentWriter(path, 1, 1 << 20, warm=warm).close()
+    assert read_all(path) == []
+    assert content_end(path) == 0
 
 
 def test_a_full_segment_refuses(tmp_path: Path) -> None:
