@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import typer
 from msgspec import Struct
@@ -54,8 +56,9 @@ def demo(
     with _host(ServerConfig.from_settings(data=data, port=port)) as host:
         console.print(f"[dim]Server at {host.url}, data in {host.data}[/]\n")
         run_id = _run_agent(host)
-        _point_to(host, run_id)
-        if host.ours and not once:
+        stays = not (host.ours and once)
+        _point_to(host, run_id, stays=stays)
+        if host.ours and stays:
             remarks.print("[dim]The server keeps running. Ctrl-C stops it.[/]")
             with stoppable():
                 threading.Event().wait()
@@ -90,13 +93,20 @@ def _run_agent(host: _Host) -> str:
     return run.id
 
 
-def _point_to(host: _Host, run_id: str) -> None:
+def _point_to(host: _Host, run_id: str, *, stays: bool) -> None:
     with local_auth(host.data) as auth:
         code = auth.login_code(ACCOUNT)
     page = f"/runs/{quote(run_id, safe='')}"
     console.print()
-    console.print("[bold]The run's page[/], with a login that works once:")
+    if stays:
+        console.print("[bold]The run's page[/], with a login that works once:")
+    else:
+        port = urlsplit(host.url).port
+        console.print("[bold]The run is kept.[/] To see it, start the server again and open its page:")
+        console.print(f"  {_own_command()} serve --port {port} --data {host.data}", markup=False)
     console.print(f"  {host.url}/login?code={code}&next={page}", markup=False)
-    if not host.ours:
-        return
-    console.print(f"[dim]Later: {host.url}{page}[/]")
+
+
+def _own_command() -> str:
+    """How this program was called, where that is not simply by its name."""
+    return "holdfast" if shutil.which("holdfast") else sys.argv[0]
