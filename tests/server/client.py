@@ -49,7 +49,7 @@ class Api:
     def get(self, path: str) -> tuple[int, Any]:
         return self.send("GET", path)
 
-    def bulk(self, items: list[dict[str, Any]], **fields: Any) -> tuple[int, Any]:
+    def bulk(self, items: list[Any], **fields: Any) -> tuple[int, Any]:
         body = {"on_error": "continue", "items": items, **fields}
         return self.post("/bulk", body, {"Prefer": "return=minimal"})
 

@@ -196,7 +196,7 @@ def test_quality_and_events(api: Api) -> None:
 def test_bulk_that_stops(api: Api) -> None:
     """Without `on_error` items go in order, the first failure is told and what follows is not carried out."""
     run_id = api.run(new_id())
-    items = [
+    items: list[dict[str, Any]] = [
         {"_type": "agent_spans/create", "idempotency_key": "item-0001", "details": _ACTIVE | {"agent_instance_id": run_id, "id": "b1"}},  # noqa: E501 - a row of a table
         {"_type": "agent_spans/finish", "idempotency_key": "item-0002", "agent_span_id": "nowhere"},
         {"_type": "agent_instances/finish", "idempotency_key": "item-0003", "agent_instance_id": run_id, "method": "POST"},  # noqa: E501 - a row of a table

@@ -139,7 +139,7 @@ def test_silent_runs_are_ended(store: Store) -> None:
     assert msgspec.json.decode(silent["error"])["message"] == "nothing was heard of this run for 6 hours"
     assert (silent["spans_active"], silent["spans_cancelled"]) == (0, 1)
     assert (talking["status"], talking["spans_active"]) == ("active", 2)
-    late = [
+    late: list[Operation] = [
         SpanFinish(
             idempotency_key="f", agent_span_id="open", agent_instance_id="silent", result_payload=Raw(b"1")
         ),

@@ -55,6 +55,7 @@ def _record(
                 enough.set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", range(3))
 def test_kill_keeps_what_was_acknowledged(tmp_path: Path, seed: int) -> None:
     """Killed with SIGKILL while several clients write, again and again, the server has every span it answered
