@@ -10,7 +10,14 @@ from hypothesis import strategies as st
 
 from flow_driver import FakeDriver, targets
 from holdfast.core.flow import Emit, Escalate, Prepare, Target
-from holdfast.core.recovery import EscalationPolicy, JitterMode, RecoveryStep, Remedy
+from holdfast.core.recovery import (
+    EscalationPolicy,
+    FailureScenario,
+    JitterMode,
+    RecoveryRecipe,
+    RecoveryStep,
+    Remedy,
+)
 from holdfast.core.recovery_flow import GaveUp, Recovered, RecoveryPlan, attempts_of, recover_flow
 from holdfast.errors import FlowProtocolError
 from holdfast.wire.agent_events import AgentEventName as Name
@@ -270,6 +277,37 @@ def test_a_remedy_can_be_replaced() -> None:
     assert not [one for one in driver.commands if isinstance(one, Escalate)]
     driver = FakeDriver([AuthenticationError(), "ok"])
     assert isinstance(run(driver, plan), Recovered)
+
+
+def test_a_recipe_replaces_the_remedies_of_its_scenario() -> None:
+    """A recipe given for a scenario holds for all of its categories, and a remedy for one of them wins."""
+    recipe = RecoveryRecipe(
+        FailureScenario.PROVIDER_FAILURE, [RecoveryStep.RETRY_WITH_BACKOFF], 1, EscalationPolicy.ABORT
+    )
+    remedies = {FailureCategory.AUTH: Remedy()}
+    plan = plan_with(
+        recipes={FailureScenario.PROVIDER_FAILURE: recipe}, remedies=remedies, fallbacks=targets("x")
+    )
+    driver = FakeDriver([ConnectionError(), ConnectionError()])
+    assert isinstance(run(driver, plan), GaveUp)
+    assert driver.called == ["first", "first"]
+    driver = FakeDriver([AuthenticationError()])
+    assert isinstance(run(driver, plan), GaveUp)
+    assert driver.called == ["first"]
+
+
+def test_an_error_that_takes_no_attributes_is_let_through() -> None:
+    """Where an exception cannot carry the attempts it is the result all the same."""
+
+    class Stubborn(BadRequestError):
+        def __setattr__(self, name: str, value: object) -> None:
+            raise RuntimeError(name)
+
+    error = Stubborn("no")
+    result = run(FakeDriver([error]))
+    assert isinstance(result, GaveUp)
+    assert result.error is error
+    assert attempts_of(error) == ()
 
 
 def test_a_human_can_be_the_first_step() -> None:

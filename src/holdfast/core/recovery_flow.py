@@ -7,10 +7,8 @@ Where none can be taken the flow gives up at once, without waiting for a call th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
-
-from msgspec import Struct
 
 from holdfast.core.failures import Failure, classify
 from holdfast.core.flow import (
@@ -26,70 +24,12 @@ from holdfast.core.flow import (
     call,
     prepare,
 )
-from holdfast.core.recovery import REMEDIES, EscalationPolicy, JitterMode, RecoveryStep, Remedy, backoff_delay
+from holdfast.core.recovery import EscalationPolicy, RecoveryStep, backoff_delay
+from holdfast.core.recovery_plan import Attempt, GaveUp, Recovered, RecoveryPlan, attach, attempts_of
 from holdfast.wire.agent_events import AgentEventName, AgentEventStatus
 from holdfast.wire.vocabulary import FailureCategory
 
 __all__ = ["Attempt", "GaveUp", "Recovered", "RecoveryPlan", "attempts_of", "recover_flow", "recovery_event"]
-
-
-class RecoveryPlan(Struct, frozen=True, kw_only=True):
-    """How a session recovers. One plan serves any number of flows.
-
-    `fallbacks` are tried in order, each once. `remedies` replaces the default remedy of the categories that it
-    names. `hooks` are the steps that the application can carry out. `max_attempts` bounds the calls of one
-    flow over all targets. `base` and `cap` are seconds of `backoff_delay`; a Retry-After longer than
-    `retry_after_cap` seconds is waited for that long only, and only where no fallback is left.
-    """
-
-    fallbacks: tuple[Target, ...] = ()
-    remedies: Mapping[FailureCategory, Remedy] = {}
-    hooks: frozenset[RecoveryStep] = frozenset()
-    max_attempts: int = 8
-    base: float = 2.0
-    cap: float = 60.0
-    retry_after_cap: float = 60.0
-    jitter: JitterMode = JitterMode.DECORRELATED
-
-    def remedy_for(self, category: FailureCategory) -> Remedy:
-        return self.remedies.get(category) or REMEDIES[category]
-
-
-class Attempt(Struct, frozen=True, kw_only=True):
-    """One call of a flow. Times are seconds of the driver's monotonic clock; `waited` is what was slept before
-    it; `step` is the recovery step that led to it, None for the first."""
-
-    number: int
-    target: Target
-    started: float
-    ended: float
-    waited: float = 0.0
-    step: RecoveryStep | None = None
-    failure: Failure | None = None
-
-
-class Recovered(Struct, frozen=True, kw_only=True):
-    """A call succeeded, at the first or at a later attempt."""
-
-    value: object
-    attempts: tuple[Attempt, ...]
-
-
-class GaveUp(Struct, frozen=True, kw_only=True):
-    """No call succeeded. `error` is what the last one raised; `attempts_of(error)` gives the attempts too,
-    where the exception takes attributes. Whoever drives the flow raises it."""
-
-    error: BaseException
-    failure: Failure
-    attempts: tuple[Attempt, ...]
-
-
-def attempts_of(error: BaseException) -> tuple[Attempt, ...]:
-    """The attempts that were made before `error` was let through; empty for any other error."""
-    found: object = getattr(error, "attempts", ())
-    if not isinstance(found, tuple):
-        return ()
-    return tuple(one for one in found if isinstance(one, Attempt))  # pyright: ignore[reportUnknownVariableType]  # checked here
 
 
 def recover_flow(
@@ -288,17 +228,10 @@ def recovery_event(
 def _give_up(course: _Course, failure: Failure, error: BaseException) -> Flow[GaveUp]:
     remedy = course.plan.remedy_for(failure.category)
     attempts = tuple(course.attempts)
-    _attach(error, attempts)
+    attach(error, attempts)
     if remedy.steps:
         yield recovery_event(AgentEventName.RECOVERY_FAILED, attempts, status=AgentEventStatus.FAILED)
     if remedy.escalation is EscalationPolicy.ALERT_HUMAN or RecoveryStep.ESCALATE_TO_HUMAN in remedy.steps:
         yield recovery_event(AgentEventName.RECOVERY_ESCALATED, attempts, status=AgentEventStatus.BLOCKED)
         yield Escalate(policy=remedy.escalation, failure=failure, error=error, attempts=len(attempts))
     return GaveUp(error=error, failure=failure, attempts=attempts)
-
-
-def _attach(error: BaseException, attempts: tuple[Attempt, ...]) -> None:
-    try:
-        error.attempts = attempts  # type: ignore[attr-defined]  # foreign errors carry what was tried
-    except (AttributeError, TypeError):  # slots, or a property of that name
-        return

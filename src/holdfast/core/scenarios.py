@@ -11,7 +11,7 @@ from typing import Final
 from holdfast.core.failures import Failure, classify
 from holdfast.wire.vocabulary import FailureCategory
 
-__all__ = ["FailureScenario", "classify_exception", "scenario_of"]
+__all__ = ["FailureScenario", "classify_exception", "scenario_for", "scenario_of"]
 
 
 class FailureScenario(StrEnum):
@@ -64,9 +64,14 @@ _VAGUE: Final = frozenset(
 )
 
 
+def scenario_for(category: FailureCategory) -> FailureScenario:
+    """The scenario that a category belongs to; `LLM_ERROR` is the rest."""
+    return _SCENARIOS.get(category, FailureScenario.LLM_ERROR)
+
+
 def scenario_of(failure: Failure) -> FailureScenario:
-    """The scenario that a failure belongs to; `LLM_ERROR` is the rest."""
-    return _SCENARIOS.get(failure.category, FailureScenario.LLM_ERROR)
+    """The scenario that a failure belongs to."""
+    return scenario_for(failure.category)
 
 
 def classify_exception(error: BaseException) -> FailureScenario:
