@@ -66,7 +66,7 @@ def test_waiting_for_something_is_given_three_times_as_long() -> None:
 def test_ping_pong_and_rounds_of_three_are_seen() -> None:
     """Two or three calls in turn, with equal results, steer at the third round and stop at the sixth."""
     for names in ("ab", "abc"):
-        calls: list[tuple[str, object, object]] = [(name, {}, "same") for name in names] * 6
+        calls: list[tuple[str, object, object]] = [(name, {}, "same") for _ in range(6) for name in names]
         rounds = len(names)
         found = told(play(LoopGuard(LoopLimits(same_result_steer=1000, same_result_stop=1000)), calls))
         assert found == [(3 * rounds, "cycle", "steer"), (6 * rounds, "cycle", "stop")]

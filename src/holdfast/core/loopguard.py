@@ -47,9 +47,11 @@ class LoopLimits(Struct, frozen=True, kw_only=True):
     usd_per_minute: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("same_call", "cycle", "same_result"):
-            steer: int = getattr(self, f"{name}_steer")
-            stop: int = getattr(self, f"{name}_stop")
+        for name, steer, stop in (
+            ("same_call", self.same_call_steer, self.same_call_stop),
+            ("cycle", self.cycle_steer, self.cycle_stop),
+            ("same_result", self.same_result_steer, self.same_result_stop),
+        ):
             if steer < 2:
                 raise InvalidInputError(f"{name}_steer", f"{steer} is no repetition", "say 2 or more")
             if stop < steer:

@@ -9,6 +9,7 @@ from typing import Final, Protocol
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from holdfast.core.usage import UsageSnapshot
 from holdfast.errors import InvalidInputError
@@ -73,8 +74,7 @@ class ModelPricing(Struct, frozen=True):
 
     def __post_init__(self) -> None:
         for price in (self, *self.tiers):
-            for name in price.__struct_fields__:
-                value: object = getattr(price, name)
+            for name, value in asdict(price).items():
                 if isinstance(value, (int, float)) and not (isfinite(value) and value >= 0):
                     raise InvalidInputError(name, f"{value} is not a price", "give a number of 0 or more")
 

@@ -12,6 +12,7 @@ from threading import Lock
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
 from holdfast.errors import InvalidInputError
 
@@ -27,8 +28,7 @@ class RateLimit(Struct, frozen=True, kw_only=True):
     burst: float = 60.0
 
     def __post_init__(self) -> None:
-        for name in ("requests_per_minute", "tokens_per_minute", "burst"):
-            value: float | None = getattr(self, name)
+        for name, value in asdict(self).items():
             if value is not None and not (isfinite(value) and value > 0):
                 raise InvalidInputError(
                     name, f"{value} is no rate", "give a number above 0, or None for no limit"

@@ -19,6 +19,7 @@ _PLACES: Final[tuple[tuple[str, ...], ...]] = (
     ("metadata", "usage"),
     ("delta", "usage"),
     ("x_groq", "usage"),
+    ("context_wrapper", "usage"),
     ("data", "usage"),
     ("meta",),
     ("response", "meta"),

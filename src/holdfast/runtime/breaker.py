@@ -24,7 +24,15 @@ class CircuitBreaker:
     cancellation and every other `BaseException` give the permit back without a verdict.
     """
 
-    __slots__ = ("_breaker", "_clock", "_counts")
+    __slots__ = (
+        "_breaker",
+        "_clock",
+        "_counts",
+        "failure_threshold",
+        "half_open_max_probes",
+        "name",
+        "recovery_timeout_seconds",
+    )
 
     def __init__(
         self,
@@ -37,12 +45,12 @@ class CircuitBreaker:
         counts: Callable[[Exception], bool] | None = None,
     ) -> None:
         self._breaker = Breaker(name, failure_threshold, recovery_timeout_seconds, half_open_max_probes)
+        self.name = name
+        self.failure_threshold = failure_threshold
+        self.recovery_timeout_seconds = recovery_timeout_seconds
+        self.half_open_max_probes = half_open_max_probes
         self._clock = clock
         self._counts = counts
-
-    @property
-    def name(self) -> str:
-        return self._breaker.name
 
     def call(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What `fn` returns; raises `CircuitOpenError` without calling it while the circuit is open.
