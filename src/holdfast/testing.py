@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 import msgspec
 
@@ -22,10 +26,28 @@ from holdfast.wire.operations import (
 )
 from holdfast.wire.vocabulary import SpanStatus
 
-__all__ = ["ManualClock", "ManualTime", "MemoryRecorder", "RecordedSpan"]
+if TYPE_CHECKING:
+    from holdfast.server.running import Listening
+
+__all__ = ["ManualClock", "ManualTime", "MemoryRecorder", "RecordedSpan", "running_server"]
 
 _decode: Final = msgspec.json.Decoder(Operation).decode
 _OperationT = TypeVar("_OperationT")
+
+
+@contextmanager
+def running_server(data: Path | None = None) -> Generator[Listening]:
+    """A whole server on a free port of this machine, for the length of the block.
+
+    Its record is in `data`, or in a directory that goes away with it. What it yields has `url` and `token`,
+    for `holdfast.init(url=…, token=…)`. Needs `pip install 'holdfast[server]'`.
+    """
+    from holdfast.server.config import ServerConfig
+    from holdfast.server.running import background_server
+
+    with TemporaryDirectory(prefix="holdfast-test-") as made:
+        with background_server(ServerConfig(data=data or Path(made), port=0)) as listening:
+            yield listening
 
 
 class ManualClock:

@@ -86,14 +86,21 @@ def test_under_test_a_bug_is_raised() -> None:
 
 
 def test_wrong_arguments_do_not_raise(caplog: pytest.LogCaptureFixture) -> None:
-    """A purpose that is none, a name that is no text: counted, logged, and the agent's code goes on."""
+    """A purpose that is none, an id that cannot be one, attributes that are no mapping, headers that are none:
+    each is counted, the rest is recorded, and the agent's code goes on."""
     with MemoryRecorder(ClientConfig(agent="a")) as recorder:
-        with holdfast.run("r", purpose="nonsense") as run, run.span("s"):
+        with holdfast.run("r", purpose="nonsense", id=" " * 200) as run, run.span("s", id="\ud800") as span:
+            span.set_attributes(None)  # type: ignore[arg-type]  # what a caller may do
+            run.set_attributes([1])  # type: ignore[arg-type]  # what a caller may do
+            span.event("e", level="shouting")
+        with holdfast.continue_run(None):  # type: ignore[arg-type]  # what a caller may do
             pass
         with holdfast.run("r2") as run, run.span(123):  # type: ignore[arg-type]  # what a caller may do
             pass
-    assert recorder.client.guard.count == 1
-    assert recorder.spans[-1].name == "123"
+    assert recorder.client.guard.count == 7
+    assert [span.name for span in recorder.spans] == ["s", "123"]
+    assert len(recorder.runs) == 3
+    assert len(recorder.events) == 1
 
 
 def test_a_disabled_client_has_the_whole_surface_and_writes_nothing() -> None:

@@ -242,3 +242,15 @@ def test_many_different_keys_do_not_fill_the_memory() -> None:
     for number in range(6000):
         shown: Mapping[str, Any] = recorded({f"key{number}": 1, f"x{number}_password": "s"}, encoder)
         assert shown == {f"key{number}": 1, f"x{number}_password": {"$redacted": "password"}}
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["-eyJ" * 200_000, "sk-" * 250_000, "://a:" * 150_000, "-----BEGIN PRIVATE KEY-----" * 30_000, "ghp_" * 200_000,
+     "Bearer " * 100_000, "AKIA" * 200_000, "eyJaaaaaaaaa." * 50_000],
+    ids=lambda text: text[:8],
+)  # fmt: skip
+def test_texts_made_to_be_slow_are_not(text: str) -> None:
+    """Texts on which a pattern would go back and forth for hours are looked through within the test's time."""
+    redact_text(text)
+    assert recorded({"t": text})

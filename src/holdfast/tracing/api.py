@@ -17,6 +17,7 @@ from holdfast.tracing.propagation import trace_headers
 from holdfast.tracing.redaction import RedactHook
 from holdfast.tracing.registry import SchemaRegistry
 from holdfast.tracing.run import Run
+from holdfast.tracing.sink import NoSink
 from holdfast.tracing.span import Span
 from holdfast.wire.operations import AgentVersion
 from holdfast.wire.vocabulary import EventLevel, Purpose, SpanType
@@ -116,7 +117,12 @@ def default_client() -> Client:
         with _lock:
             client = _client
             if client is None:
-                client = init()
+                try:
+                    client = init()
+                except Exception:  # noqa: BLE001 - telemetry never raises into agent code
+                    _LOG.exception("nothing can be recorded; `holdfast doctor` may say why")
+                    client = Client(ClientConfig(disabled=True), NoSink())
+                    use_client(client)
     return client
 
 

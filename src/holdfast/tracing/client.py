@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from urllib.parse import quote
 
 from holdfast._clock import utc_now_ns
-from holdfast._ids import MAX_ID_LENGTH, new_id
+from holdfast._ids import new_id
 from holdfast._version import __version__
 from holdfast.tracing.context import current_scope
 from holdfast.tracing.encoding import Given, PayloadEncoder
 from holdfast.tracing.ending import register, unregister
 from holdfast.tracing.guard import Guard
 from holdfast.tracing.propagation import Remote, read_headers
-from holdfast.tracing.record import RunRecord, operation_key, short_name
+from holdfast.tracing.record import RunRecord, operation_key, short_name, usable_id
 from holdfast.tracing.redaction import RedactHook
 from holdfast.tracing.registry import SchemaRegistry
 from holdfast.tracing.run import Run
@@ -106,7 +106,7 @@ class Client:
                 return silent_run(self, name, id, self.guard)
             if remote is not None:
                 return self._joined(name, remote)
-            run_id = id or new_id()
+            run_id = new_id() if id is None else usable_id(id, self.guard)
             return Run(
                 self,
                 self._record(run_id),
@@ -120,7 +120,7 @@ class Client:
                     agent_schema_version=None
                     if self.config.registry is None
                     else self.config.registry.schema_version(),
-                    purpose=self.config.purpose if purpose is None else Purpose(purpose),
+                    purpose=self._purpose(purpose),
                     external_identifier=external_identifier,
                     name=None if name is None else short_name(name),
                     parent=_caller(),
@@ -138,7 +138,11 @@ class Client:
 
         A joined run is neither announced nor ended here: `with` only makes it current.
         """
-        found = {key.lower(): value for key, value in headers.items()}
+        found: dict[str, str] = {}
+        try:
+            found = {key.lower(): value for key, value in headers.items()}
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            self.guard.misused(error, "the headers of a run to continue")
         return self.run(name, traceparent=found.get("traceparent"), tracestate=found.get("tracestate"))
 
     def flush(self, timeout: float | None = None) -> bool:
@@ -230,9 +234,14 @@ class Client:
         self._live.clear()
         self.guard.rearm()
 
+    def _purpose(self, purpose: Purpose | str | None) -> Purpose:
+        try:
+            return self.config.purpose if purpose is None else Purpose(purpose)
+        except ValueError as error:
+            self.guard.misused(error, "a run's purpose")
+            return self.config.purpose
+
     def _record(self, run_id: str, remote_parent: str | None = None) -> RunRecord:
-        if len(run_id) > MAX_ID_LENGTH:
-            run_id = run_id[:MAX_ID_LENGTH]
         return RunRecord(
             run_id,
             append=self._sink.append,

@@ -77,7 +77,7 @@ class Bounds(msgspec.Struct, frozen=True, kw_only=True):
     text: int
     items: int
     depth: int = 64
-    seconds: float = 0.2
+    seconds: float = 0.1
     strict: bool = True
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from holdfast._ids import new_id
+from holdfast._ids import check_id, new_id
 from holdfast.tracing.encoding import Given, PayloadEncoder
 from holdfast.tracing.failure import describe
 from holdfast.tracing.guard import Guard
@@ -26,6 +26,7 @@ __all__ = [
     "operation_key",
     "own_key",
     "short_name",
+    "usable_id",
 ]
 
 encode: Final = msgspec.json.Encoder().encode
@@ -61,6 +62,15 @@ def short_name(name: object) -> str:
     """A name as it is recorded: text, of at most 512 characters."""
     text = name if isinstance(name, str) else repr(name)
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
+
+
+def usable_id(identifier: str, guard: Guard) -> str:
+    """The id, where it can serve as one; a new one in its place where it cannot, and the mistake is counted."""
+    try:
+        return check_id(identifier)
+    except Exception as error:  # noqa: BLE001 - it need not even be text
+        guard.misused(error, "an id of the caller's choosing")
+        return new_id()
 
 
 def own_key(subject: str) -> str:
@@ -126,13 +136,24 @@ class RunRecord:
                         name=short_name(name),
                         timestamp=self.clock() if at is None else at,
                         agent_span_id=span_id,
-                        level=EventLevel(level),
+                        level=self._level(level),
                         payload=body,
                     )
                 )
             )
         except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
             self.guard.took(error, "an event")
+
+    def _level(self, level: EventLevel | str) -> EventLevel:
+        try:
+            return EventLevel(level)
+        except ValueError as error:
+            self.guard.misused(error, "an event's level")
+            return EventLevel.INFO
+
+    def usable_id(self, identifier: str) -> str:
+        """The id, where it can serve as one; a new one in its place where it cannot."""
+        return usable_id(identifier, self.guard)
 
     def error(self, error: BaseException | RecordedError | str) -> RecordedError:
         """The error as it is recorded: described, without secrets, bounded."""

@@ -108,11 +108,12 @@ class Run:
             return self
         self._started = True
         record = self.record
-        if self._register is None:
+        register, self._register = self._register, None
+        if register is None:
             return self
         try:
             now = record.clock() if at is None else at
-            record.append(encode_operation(self._register))
+            record.append(encode_operation(register))
             record.append(
                 encode_operation(
                     InstanceStart(
@@ -125,7 +126,6 @@ class Run:
             self._client.opened(self)
         except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
             record.guard.took(error, "a run's start")
-        self._register = None
         return self
 
     def __enter__(self) -> Self:
@@ -171,6 +171,7 @@ class Run:
         if id is None:
             id = key = new_id()  # noqa: A001 - the argument itself
         else:
+            id = record.usable_id(id)  # noqa: A001 - the argument itself
             key = own_key(id)
         return Span(self, id, name, type, parent_id, key, record, payload, attributes)
 
@@ -282,7 +283,10 @@ class Run:
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Add attributes; they are sent with the run's end."""
-        self._later = {**(self._later or {}), **attributes}
+        try:
+            self._later = {**(self._later or {}), **attributes}
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            self.record.guard.misused(error, "attributes of a run")
 
     def set_output(self, output: Given) -> None:
         """Say what the run came to; merged, where it is a mapping, into what was said before."""
@@ -307,7 +311,7 @@ class Run:
             try:
                 end = InstanceStatus(status)
             except ValueError as error:
-                self.record.guard.took(error, "the status of a run's end")
+                self.record.guard.misused(error, "the status of a run's end")
         self._end(end, at=at)
 
     def _end(

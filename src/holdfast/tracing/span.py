@@ -124,10 +124,13 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
         """Add attributes; a name that is there already gets the new value. After the start they go with the
         end.
         """
-        if self._started_at:
-            self._later = {**(self._later or {}), **attributes}
-        else:
-            self._attributes = {**(self._attributes or {}), **attributes}
+        try:
+            if self._started_at:
+                self._later = {**(self._later or {}), **attributes}
+            else:
+                self._attributes = {**(self._attributes or {}), **attributes}
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            self._record.guard.misused(error, "attributes of a span")
 
     def event(
         self,
@@ -171,7 +174,7 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
             try:
                 end = SpanStatus(status)
             except ValueError as error:
-                self._record.guard.took(error, "the status of a span's end")
+                self._record.guard.misused(error, "the status of a span's end")
         self._end(end, at=at)
 
     def _end(
