@@ -45,9 +45,11 @@ def running_server(data: Path | None = None) -> Generator[Listening]:
     from holdfast.server.config import ServerConfig
     from holdfast.server.running import background_server
 
-    with TemporaryDirectory(prefix="holdfast-test-") as made:
-        with background_server(ServerConfig(data=data or Path(made), port=0)) as listening:
-            yield listening
+    with (
+        TemporaryDirectory(prefix="holdfast-test-") as made,
+        background_server(ServerConfig(data=data or Path(made), port=0)) as listening,
+    ):
+        yield listening
 
 
 class ManualClock:
