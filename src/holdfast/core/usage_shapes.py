@@ -61,6 +61,10 @@ class Counts:
 
 def find_counts(response: object) -> Counts | None:
     """The usage in a response, an event or a bare usage object."""
+    if isinstance(
+        response, (str, bytes, int, float)
+    ):  # what most plain functions return, and no place for any
+        return None
     for place in _PLACES:
         found = response
         for key in place:
@@ -226,7 +230,8 @@ def is_opening(chunk: object) -> bool:
 
 def model_of(response: object) -> str | None:
     """The name of the model that answered."""
-    for place in (response, _get(response, "response"), _get(response, "message"), _get(response, "data")):
+    for around in (None, "response", "message", "data"):
+        place = response if around is None else _get(response, around)
         for name in ("model", "modelVersion", "model_version"):
             model = _get(place, name)
             if isinstance(model, str) and model:
@@ -238,9 +243,11 @@ def _get(thing: object, name: str) -> object:
     # The border to other libraries' objects: anything may be missing, or raise when looked at.
     if thing is None:
         return None
+    if type(thing) is dict:  # the common case, a third of the time that asking for any mapping takes
+        return cast("dict[str, object]", thing).get(name)
     try:
         if isinstance(thing, Mapping):
-            return thing.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType] - border
+            return cast("Mapping[str, object]", thing).get(name)
         return getattr(thing, name, None)
     except Exception:  # noqa: BLE001 - a foreign property may raise what it likes
         return None
@@ -253,6 +260,8 @@ def _items(thing: object, name: str) -> list[object]:
 
 def _number(thing: object, name: str) -> int | None:
     value = _get(thing, name)
+    if type(value) is int:
+        return value if value >= 0 else None
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value < 0:
         return None
     return int(value)
