@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 import sys
 import threading
 import time
@@ -15,6 +16,7 @@ import zlib
 from collections.abc import Callable
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 Responder = Callable[["Request"], tuple[int, dict[str, str], bytes]]
@@ -53,7 +55,13 @@ def status(code: int, **headers: str) -> Responder:
 class Sink:
     """An in-process server. `respond` may be replaced at any time; `script` answers come first."""
 
-    def __init__(self, respond: Responder = accept, script: list[Responder] | None = None) -> None:
+    def __init__(
+        self,
+        respond: Responder = accept,
+        script: list[Responder] | None = None,
+        certificate: Path | None = None,
+    ) -> None:
+        self._certificate = certificate
         self.respond = respond
         self.script = list(script or [])
         self.requests: list[Request] = []
@@ -106,10 +114,18 @@ class Sink:
         class Server(ThreadingHTTPServer):
             daemon_threads = True
             allow_reuse_address = True
+
+            def handle_error(self, request: object, client_address: object) -> None:
+                """A client that hangs up is no news."""
+
             block_on_close = False
 
         self._server = Server(("127.0.0.1", port or self.port), Handler)
         self.port = self._server.server_address[1]
+        if self._certificate is not None:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(self._certificate)
+            self._server.socket = context.wrap_socket(self._server.socket, server_side=True)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self
 

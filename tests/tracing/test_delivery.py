@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import threading
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 
@@ -235,3 +240,65 @@ def test_a_useless_address_is_survived(tmp_path: Path, url: str) -> None:
     assert not pipeline.flush(0.2)
     assert pipeline.stats().last_problem is not None
     assert pipeline.close(0.5) is False
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Path:
+    """A certificate that no system trusts, and its key, in one file."""
+    openssl = shutil.which("openssl")
+    if openssl is None:
+        pytest.skip("no openssl on this machine to make a certificate with")
+    path = tmp_path / "both.pem"
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    kind = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1"]
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem")]
+    subprocess.run([openssl, "req", *kind, *names, *files], check=True, capture_output=True)
+    path.write_text((tmp_path / "key.pem").read_text() + (tmp_path / "cert.pem").read_text())
+    return path
+
+
+@pytest.mark.parametrize("trusted", [True, False])
+def test_certificates(tmp_path: Path, certificate: Path, trusted: bool) -> None:
+    """A server whose certificate is not trusted gets nothing, and the problem names the setting; with that
+    certificate as `ca_bundle` it gets all."""
+    bundle = str(certificate) if trusted else None
+    transport = TransportOptions(ca_bundle=bundle, timeout=5.0)
+    with Sink(certificate=certificate) as sink:
+        options = PipelineOptions(root=tmp_path / "spool", export_interval=0.02, transport=transport)
+        url = sink.url.replace("http:", "https:")
+        pipeline = open_pipeline(Destination(url=url, token="t"), options)
+        keys = record(pipeline, 10)
+        assert pipeline.flush(10.0 if trusted else 1.0) is trusted
+        assert sink.arrived == (keys if trusted else [])
+        assert trusted or "HOLDFAST_CA_BUNDLE" in (pipeline.stats().last_problem or "")
+        pipeline.close(1.0)
+
+
+def test_a_server_that_hangs(tmp_path: Path) -> None:
+    """A server that takes the request and never answers costs one timeout; the operations come again."""
+    hanging = threading.Event()
+
+    def hang(request: Request) -> tuple[int, dict[str, str], bytes]:
+        hanging.wait(20.0)
+        return accept(request)
+
+    with Sink(script=[hang]) as sink:
+        options = PipelineOptions(root=tmp_path, export_interval=5.0, transport=TransportOptions(timeout=0.3))
+        pipeline = open_pipeline(Destination(url=sink.url, token="t"), options)
+        keys = record(pipeline, 10)
+        assert pipeline.flush(15.0)
+        assert sink.arrived == keys
+        hanging.set()
+        pipeline.close(1.0)
+
+
+def test_retry_after_is_obeyed(sink: Sink, pipeline: Pipeline) -> None:
+    """A server that asks for a second gets a second, also where it names the moment instead."""
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+    sink.script = [status(429, Retry_After="1"), status(503, Retry_After=soon)]
+    record(pipeline, 1)
+    assert pipeline.flush(20.0)
+    first, second, third = sink.times
+    assert second - first >= 1.0
+    assert third > second
+    assert third - first >= 1.0

@@ -153,6 +153,8 @@ class Pipeline:
 
         Also False where some of it was lost (the cap, a full disk) instead of delivered.
         """
+        if self._closed:
+            return self._spool.pending_bytes == 0
         recorded = self._spool.recorded
         lost = self._spool.losses.total
         self._start()
