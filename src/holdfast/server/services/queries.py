@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from dataclasses import replace
 from typing import Final
 
 from holdfast.server.services.run_tree import SpanTree, grow_tree
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.reads_runs import RunReads, RunVersion
+from holdfast.server.stores.reads_runs import RunFilter, RunReads, RunSums, RunVersion
 from holdfast.server.stores.reads_spans import SpanReads
 
 __all__ = ["Queries"]
 
+_MINUTE: Final = 60_000_000_000
+_HOUR: Final = 60 * _MINUTE
+_RECENT: Final = 48 * _HOUR
+_KEPT_SUMS: Final = 1_000
 _KEPT_SPANS: Final = 400_000
 """Spans in all kept trees: about 200 bytes each."""
 
@@ -24,7 +29,25 @@ class Queries:
         self.runs = RunReads(store)
         self.spans = SpanReads(store)
         self._lock = threading.Lock()
+        self._older: dict[tuple[str, str | None, int | None], tuple[int, int, RunSums]] = {}
         self._trees: OrderedDict[int, tuple[RunVersion, SpanTree]] = OrderedDict()
+
+    def sums(self, wanted: RunFilter, now: int) -> RunSums:
+        """As `RunReads.sums`. What older hours add to it may be as old as a minute: there are many of them,
+        and little of them changes."""
+        recent = (now - _RECENT) // _HOUR * _HOUR
+        if wanted.until is not None or (wanted.since is not None and wanted.since >= recent):
+            return self.runs.sums(wanted)
+        key = wanted.account_id, wanted.agent_id, wanted.since
+        with self._lock:
+            kept = self._older.get(key)
+        if kept is None or now - kept[0] > _MINUTE or kept[1] != recent:
+            kept = now, recent, self.runs.sums(replace(wanted, until=recent))
+            with self._lock:
+                if len(self._older) > _KEPT_SUMS:
+                    self._older.clear()
+                self._older[key] = kept
+        return kept[2] + self.runs.sums(replace(wanted, since=recent))
 
     def tree(self, version: RunVersion) -> SpanTree:
         """The tree of a run, at least as new as `version`."""

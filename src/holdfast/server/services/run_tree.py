@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from operator import itemgetter
 from typing import Final
 
-from holdfast.server.stores.reads_spans import LightSpan
-from holdfast.wire.vocabulary import SpanStatus
+from holdfast.server.stores.reads_spans import LightSpans
 
 __all__ = ["SpanTree", "TreeView", "grow_tree", "short_id"]
 
@@ -24,19 +22,21 @@ def short_id(span_id: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanTree:
-    """Spans in the order of the page (each before those inside it); every list has one entry a span.
+    """Spans in the order of the page (each before those inside it); lists have one entry a span.
 
-    `end[i]` is the place after the last span inside span i. `lost` holds the places of spans whose parent
-    is not (yet) known or is inside themselves: they stand at the top. Times are nanoseconds.
+    `around[i]` is the place of the span around span i, or -1; `end[i]` the place after the last span inside
+    it. `failed` holds the places of failed spans, in order. `lost` holds the places of spans whose parent is
+    not (yet) known or is inside themselves: they stand at the top. Times are nanoseconds.
     """
 
     ids: Sequence[str]
     depth: Sequence[int]
+    around: Sequence[int]
     end: Sequence[int]
-    statuses: Sequence[str]
+    failed: Sequence[int]
     lost: frozenset[int]
-    begun_at: int
-    ended_at: int
+    first_start: int
+    last_start: int
 
     def place(self, span_id: str) -> int | None:
         """Where a span stands, by its id."""
@@ -48,25 +48,18 @@ class SpanTree:
     def ancestors(self, place: int) -> list[int]:
         """The places of the spans around one, outermost first."""
         found: list[int] = []
-        depth = self.depth[place]
-        for at in range(place - 1, -1, -1):
-            if depth == 0:
-                break
-            if self.depth[at] < depth:
-                depth = self.depth[at]
-                found.append(at)
+        while (place := self.around[place]) != _NONE:
+            found.append(place)
         found.reverse()
         return found
 
     def failures(self) -> list[int]:
         """The places of failed spans that hold no failed span themselves: where things went wrong."""
-        failed = [at for at, status in enumerate(self.statuses) if status == _FAILED]
-        return [at for at, following in pairwise([*failed, len(self.ids)]) if following >= self.end[at]]
+        following = pairwise([*self.failed, len(self.ids)])
+        return [at for at, next_failed in following if next_failed >= self.end[at]]
 
 
-_FAILED: Final = SpanStatus.FAILED.value
 _NONE: Final = -1
-_start: Final = itemgetter(2)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,105 +92,109 @@ class TreeView:
 
 def _around_failures(tree: SpanTree) -> Collection[int]:
     wanted: set[int] = set()
-    path: list[int] = []
-    for at, status in enumerate(tree.statuses):
-        del path[tree.depth[at] :]
-        path.append(at)
-        if status == _FAILED:
-            for around in reversed(path):
-                if around in wanted:
-                    break  # and so is everything around it
-                wanted.add(around)
+    for at in tree.failed:
+        place = at
+        while place != _NONE and place not in wanted:
+            wanted.add(place)
+            place = tree.around[place]
     return wanted
 
 
-def grow_tree(spans: Iterable[LightSpan]) -> SpanTree:
+def grow_tree(spans: LightSpans) -> SpanTree:
     """Put spans in order. Of two that began together the one that comes first in `spans` stays first.
 
     A parent may be given as the last 16 hex digits of its id, as remote callers do. Any input gives a tree
     with every span in it once: parents may be unknown, themselves, or in a ring.
     """
-    rows = sorted(spans, key=_start)
-    number = {row[0]: at for at, row in enumerate(rows)}
+    parents = _find_parents(spans)
     inside: dict[int, list[int]] = {}
-    around: list[int] = []
     tops: list[int] = []
-    lost: set[int] = set()
+    newest_first = sorted(range(len(parents)), key=spans.starts.__getitem__)
+    # `_walk` takes from the end; reversing the list keeps those of one start in their order
+    newest_first.reverse()
+    for at in newest_first:
+        parent = parents[at]
+        if parent == _NONE:
+            tops.append(at)
+        elif parent in inside:
+            inside[parent].append(at)
+        else:
+            inside[parent] = [at]
+    lost = {at for at in tops if spans.parents[at] is not None}
+    order = _walk(tops, inside)
+    if len(order) < len(parents):
+        lost |= _open_rings(parents, inside, order)
+    return _placed(spans, parents, order, lost)
+
+
+def _find_parents(spans: LightSpans) -> list[int]:
+    """The number of each span's parent in `spans`, or `_NONE`."""
+    number = {span_id: at for at, span_id in enumerate(spans.ids)}
+    find = number.get
+    parents = [_NONE if parent is None else find(parent, _NONE) for parent in spans.parents]
     suffixes: dict[str, int] | None = None
-    for at, row in enumerate(rows):
-        parent_id = row[1]
-        parent = _NONE if parent_id is None else number.get(parent_id, _NONE)
-        if parent == _NONE and parent_id is not None and len(parent_id) == _SUFFIX:
+    for at, parent in enumerate(parents):
+        if parent == at:
+            parents[at] = _NONE
+        if parent != _NONE:
+            continue
+        name = spans.parents[at]
+        if name is not None and len(name) == _SUFFIX:
             if suffixes is None:
                 suffixes = {short_id(span_id): place for span_id, place in number.items()}
-            parent = suffixes.get(parent_id.lower(), _NONE)
-        if parent == at:
-            parent = _NONE
-        around.append(parent)
-        if parent != _NONE:
-            if parent in inside:
-                inside[parent].append(at)
-            else:
-                inside[parent] = [at]
-        else:
-            tops.append(at)
-            if parent_id is not None:
-                lost.add(at)
-    order, depth, end = _walk(tops, inside)
-    if len(order) < len(rows):
-        _open_rings(around, inside, order, depth, end, lost)
-    places = {at: place for place, at in enumerate(order)} if lost else {}
-    return SpanTree(
-        ids=[rows[at][0] for at in order],
-        depth=depth,
-        end=end,
-        statuses=[rows[at][4] for at in order],
-        lost=frozenset(places[at] for at in lost),
-        begun_at=rows[0][2] if rows else 0,
-        ended_at=max((max(row[2], row[3] or 0) for row in rows), default=0),
-    )
+            found = suffixes.get(name.lower(), _NONE)
+            parents[at] = _NONE if found == at else found
+    return parents
 
 
-def _walk(tops: Sequence[int], inside: dict[int, list[int]]) -> tuple[list[int], list[int], list[int]]:
+def _walk(tops: Sequence[int], inside: dict[int, list[int]]) -> list[int]:
     order: list[int] = []
-    depth: list[int] = []
-    end: list[int] = []
-    path: list[int] = []  # places of the spans around the next one
-    todo = [(at, 0) for at in reversed(tops)]
+    todo = list(tops)
     while todo:
-        at, level = todo.pop()
-        while len(path) > level:
-            end[path.pop()] = len(order)
-        children = inside.get(at)
-        end.append(len(order) + 1)
-        depth.append(level)
-        if children:
-            path.append(len(order))
-            todo.extend([(child, level + 1) for child in reversed(children)])
+        at = todo.pop()
         order.append(at)
-    for place in path:
-        end[place] = len(order)
-    return order, depth, end
+        if at in inside:
+            todo += inside[at]
+    return order
 
 
-def _open_rings(
-    around: Sequence[int],
-    inside: dict[int, list[int]],
-    order: list[int],
-    depth: list[int],
-    end: list[int],
-    lost: set[int],
-) -> None:
+def _open_rings(parents: list[int], inside: dict[int, list[int]], order: list[int]) -> set[int]:
     """Spans that are each other's ancestors hang on no top: cut each ring before its first span."""
     seen = set(order)
-    for at, parent in enumerate(around):
+    cut: set[int] = set()
+    for at, parent in enumerate(parents):
         if at in seen:
             continue
-        lost.add(at)
+        cut.add(at)
+        parents[at] = _NONE
         inside[parent].remove(at)
-        offset = len(order)
-        more, more_depth, more_end = _walk([at], inside)
+        more = _walk([at], inside)
         order += more
-        depth += more_depth
-        end += [place + offset for place in more_end]
         seen.update(more)
+    return cut
+
+
+def _placed(spans: LightSpans, parents: list[int], order: list[int], lost: set[int]) -> SpanTree:
+    places = [0] * len(order)
+    for place, at in enumerate(order):
+        places[at] = place
+    around = [_NONE if parents[at] == _NONE else places[parents[at]] for at in order]
+    depth: list[int] = []
+    for outer in around:
+        depth.append(0 if outer == _NONE else depth[outer] + 1)
+    end = list(range(1, len(order) + 1))
+    for place in range(len(order) - 1, 0, -1):
+        outer = around[place]
+        if outer != _NONE and end[place] > end[outer]:
+            end[outer] = end[place]
+    failed = spans.failed
+    return SpanTree(
+        ids=[spans.ids[at] for at in order],
+        depth=depth,
+        around=around,
+        end=end,
+        failed=[place for place, at in enumerate(order) if failed[at]],
+        lost=frozenset(places[at] for at in lost),
+        first_start=min(spans.starts, default=0),
+        last_start=max(spans.starts, default=0),
+    )

@@ -7,7 +7,7 @@ no index can answer (a text inside names) looks at a bounded number of runs and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, desc, func, or_, select, tuple_
@@ -162,6 +162,9 @@ class RunSums:
     cost_nano: int
     cost_unknown: int
     llm_calls: int
+
+    def __add__(self, other: RunSums) -> RunSums:
+        return RunSums(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
 
     @property
     def runs(self) -> int:

@@ -44,7 +44,7 @@ def run_list_page(queries: Queries, shell: Shell, account_id: str, query: ListQu
     exact = queries.runs.run(account_id, query.text) if query.text else None
     if exact is not None:
         found = RunSlice(runs=[exact], newer=None, older=None)
-    sums = queries.runs.sums(wanted)
+    sums = queries.sums(wanted, now)
     agents = queries.runs.agents(account_id, _AGENTS)
     names = {agent.id: agent.name for agent in agents}
     filtered = any((query.agent, query.status, query.within, query.text))

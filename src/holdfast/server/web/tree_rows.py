@@ -98,8 +98,8 @@ class _Axis:
         ended = run_end(run, now)
         if tree.ids:
             # a span's clock may be another machine's: its own times win over the run's
-            began = min(began, tree.begun_at)
-            ended = max(ended, tree.ended_at)
+            began = min(began, tree.first_start)
+            ended = max(ended, tree.last_start)
         self.began = began
         self.length = max(1, ended - began)
         self.now = min(now, ended)
