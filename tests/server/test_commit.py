@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import contextmanager
+import itertools
 
 import msgspec
 import pytest
 from msgspec import Raw
 
-from holdfast.errors import ApiError, StoreUnavailableError
+from holdfast.errors import ApiError
 from holdfast.server.services.apply import Batch
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.commit import Committer
 from holdfast.server.services.housekeeping import Housekeeping
 from holdfast.server.stores import schema
-from holdfast.server.stores.base import Store, WriteTransaction
+from holdfast.server.stores.base import Store
 from holdfast.testing import ManualClock
 from holdfast.wire.operations import (
     InstanceFinish,
@@ -29,29 +28,10 @@ from holdfast.wire.vocabulary import InstanceStatus, OnError
 from server.records import NOW, WHO, apply, picture, rows
 from server.wait import wait_until
 
-
-class _StoreWithAFlaw:
-    """A store around another that cannot take spans named `poison` or, while `full`, anything."""
-
-    def __init__(self, store: Store) -> None:
-        self._store = store
-        self.reader = store.reader
-        self.full = False
-        self.transactions = 0
-
-    @contextmanager
-    def write(self) -> Generator[WriteTransaction]:
-        self.transactions += 1
-        if self.full:
-            raise StoreUnavailableError("disk", "is full")
-        with self._store.write() as transaction:
-            yield transaction
-            found = transaction.connection.execute(schema.spans.select().where(schema.spans.c.id == "poison"))
-            if found.first() is not None:
-                raise OverflowError("this cannot be written")
-
-    def close(self) -> None:
-        self._store.close()
+_POISON = """
+CREATE TRIGGER poison BEFORE INSERT ON spans WHEN NEW.id = 'poison'
+BEGIN SELECT RAISE(ABORT, 'this cannot be written'); END
+"""
 
 
 def _span(run_id: str, span_id: str) -> SpanCreate:
@@ -64,7 +44,9 @@ def _batch(*items: Operation) -> Batch:
 
 def test_one_poisoned_item_fails_alone(store: Store) -> None:
     """An item that no transaction can take is answered with an error; its neighbours are written."""
-    committer = Committer(_StoreWithAFlaw(store), lambda: NOW)
+    with store.write() as transaction:
+        transaction.connection.exec_driver_sql(_POISON)
+    committer = Committer(store, lambda: NOW)
     futures = [
         committer.submit(_batch(_span("r1", "a"), _span("r1", "poison"), _span("r1", "b"))),
         committer.submit(_batch(_span("r2", "c"))),
@@ -76,16 +58,24 @@ def test_one_poisoned_item_fails_alone(store: Store) -> None:
     assert {row["id"] for row in rows(store, schema.spans)} == {"a", "b", "c"}
 
 
+def _limit_pages(store: Store, pages: int) -> None:
+    with store.write() as transaction:
+        transaction.connection.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
+
+
 def test_a_full_disk_is_told(store: Store) -> None:
-    """While the store cannot write every request is answered 503, and afterwards the same is accepted."""
-    flawed = _StoreWithAFlaw(store)
-    committer = Committer(flawed, lambda: NOW)
-    flawed.full = True
+    """While the store cannot write, requests are answered 503 and leave nothing; then the same is accepted."""
+    committer = Committer(store, lambda: NOW)
+    large = SpanCreate(
+        idempotency_key="k", agent_instance_id="r", id="a", payload=Raw(b'"' + b"x" * 200_000 + b'"')
+    )
+    _limit_pages(store, 1)  # as many as there are already
     with pytest.raises(ApiError) as caught:
-        committer.submit(_batch(_span("r", "a"))).result(30)
+        committer.submit(_batch(large)).result(30)
     assert (caught.value.status, caught.value.code) == (503, "unavailable")
-    flawed.full = False
-    assert committer.submit(_batch(_span("r", "a"))).result(30).errors == {}
+    assert rows(store, schema.instances) == []
+    _limit_pages(store, 1 << 30)
+    assert committer.submit(_batch(large)).result(30).errors == {}
     committer.close()
 
 
@@ -107,13 +97,13 @@ def test_a_full_queue_is_told(store: Store) -> None:
 
 def test_requests_gather_into_one_transaction(store: Store) -> None:
     """What arrives while a transaction is written shares the next one."""
-    counting = _StoreWithAFlaw(store)
-    committer = Committer(counting, lambda: NOW)
+    transactions = itertools.count()
+    committer = Committer(store, lambda: NOW + next(transactions))  # the clock is read once in each
     with store.write():
         futures = [committer.submit(_batch(_span("r", f"s{n}"))) for n in range(50)]
     assert all(future.result(30).errors == {} for future in futures)
     committer.close()
-    assert counting.transactions <= 2
+    assert next(transactions) <= 2
     assert rows(store, schema.instances)[0]["spans_total"] == 50
 
 

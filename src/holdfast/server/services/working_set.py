@@ -48,6 +48,7 @@ class WorkingSet:
         self._sums: dict[int, RunSums | None] = {}
         self._touched: set[int] = set()
         self.spans: dict[tuple[int, str], SpanWork] = {}
+        self._new_span_runs: dict[tuple[str, str], InstanceRow] = {}
         self._uncounted: list[SpanWork] = []
         self._dirty: list[SpanWork] = []
         self.events: dict[tuple[int, str], EventRow] = {}
@@ -85,10 +86,9 @@ class WorkingSet:
 
     def run_of_span(self, account_id: str, span_id: str) -> InstanceRow | None:
         """The run of the account's span with that id, with the span loaded."""
-        for key, known_id in self.spans:
-            run = self._runs_by_key[key]
-            if known_id == span_id and run.account_id == account_id:
-                return run
+        made_here = self._new_span_runs.get((account_id, span_id))
+        if made_here is not None:
+            return made_here
         key_found = self.transaction.find_span(account_id, span_id)
         if key_found is None:
             return None
@@ -143,6 +143,7 @@ class WorkingSet:
         self.touch(run)
         work = SpanWork(row, BodyRow(row.body_key), known=False, whole=True, counted=False, dirty=True)
         self.spans[run.key, row.id] = work
+        self._new_span_runs[run.account_id, row.id] = run
         self._uncounted.append(work)
         self._dirty.append(work)
         return work
