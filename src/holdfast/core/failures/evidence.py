@@ -17,7 +17,7 @@ _ENDS: Final = frozenset({"Exception", "BaseException", "object"})
 _STATUS_IN_TEXT: Final = re.compile(
     r"(?:\b(?:error code|status[_ ]?code|http status|http error|http|status|response code)\b[\s:='\"]{0,3}"
     r"(?:is )?|\bHTTP/\d(?:\.\d)?\s+|\b(?:client|server) error '|\breturned error: )([45]\d\d)\b"
-    r"|\b([45]\d\d) (?:(?:client|server) error|status code)\b",
+    r"|\b([45]\d\d) (?:(?:client|server) error|status code)\b|\berror:? ([45]\d\d)(?= ?[{\[<\"'(-]|$)",
     re.IGNORECASE,
 )
 _LEADING_STATUS: Final = re.compile(r"^\s*\[?([45]\d\d)\b\]?(?:\s*[:\-–]\s|\s+(?=[A-Z{<\"'\[]))")

@@ -173,6 +173,6 @@ def _words_alone(evidence: Evidence, message: str, local: bool) -> Verdict:
         return Verdict(said[0], f"the words {said[1]!r}", False)
     if local:
         return Verdict(C.TOOL_ERROR, f"{evidence.names[0]} comes from code that runs here", False)
-    if evidence.plain_exception and nothing_wrong(message):
+    if evidence.plain_exception and not evidence.codes and nothing_wrong(normal_form(evidence.text)):
         return Verdict(C.NOT_AN_ERROR, "nothing in the text speaks of a failure", False)
     return Verdict(C.UNKNOWN, "nothing known about it", False)
