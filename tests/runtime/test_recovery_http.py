@@ -11,6 +11,10 @@ import anthropic
 import httpx
 import openai
 import pytest
+
+from holdfast.core.flow import Escalate, Prepare
+from holdfast.runtime import CircuitBreaker, Fallback, Orchestrator, Recovery, UsageSnapshot, attempts_of
+from holdfast.testing import ManualTime, MemoryRecorder
 from model_server import (
     ModelServer,
     Reply,
@@ -21,10 +25,6 @@ from model_server import (
     openai_error,
     openai_stream,
 )
-
-from holdfast.core.flow import Escalate, Prepare
-from holdfast.runtime import CircuitBreaker, Fallback, Orchestrator, Recovery, UsageSnapshot, attempts_of
-from holdfast.testing import ManualTime, MemoryRecorder
 
 
 @pytest.fixture

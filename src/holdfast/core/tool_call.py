@@ -15,7 +15,7 @@ from msgspec import Struct
 
 from holdfast.core.budget_limits import Spend
 from holdfast.core.claim import Claim, Claims
-from holdfast.core.failures import classify
+from holdfast.core.failures import Failure, classify
 from holdfast.core.flow import Call, Flow, Raised, Returned, Target
 from holdfast.core.guarding import Guards
 from holdfast.core.looping import LoopWatch, error_text
@@ -72,13 +72,24 @@ class ToolDone(Struct, frozen=True, kw_only=True):
 class ToolRun:
     """One tool call under way; `run` is its flow."""
 
-    __slots__ = ("_claim", "_ends_at", "_number", "_parts", "_record", "_request", "_scope", "_seconds")
+    __slots__ = (
+        "_called",
+        "_claim",
+        "_ends_at",
+        "_number",
+        "_parts",
+        "_record",
+        "_request",
+        "_scope",
+        "_seconds",
+    )
 
     def __init__(self, parts: ToolParts, request: ToolRequest) -> None:
         self._parts = parts
         self._request = request
         self._claim: Claim | None = None
         self._number: int | None = None
+        self._called = False
         self._record: Record = NO_RECORD
         self._ends_at: float | None = None
         self._seconds = 0.0
@@ -93,6 +104,7 @@ class ToolRun:
         self._record = self._opened()
         try:
             arguments = yield from self._admitted()
+            self._called = True
             parts.notices.tell(
                 AgentEventName.AGENT_TOOL_CALLED, AgentEventStatus.RUNNING, name, {"tool": name}
             )
@@ -157,20 +169,14 @@ class ToolRun:
         return ToolDone(value=value)
 
     def _failed(self, reply: Raised) -> ToolDone:
-        parts, name = self._parts, self._request.name
+        parts = self._parts
         self._settle()
         error = self._in_time(reply.error)
         failure = classify(error, during="tool", unix_now=reply.unix_now)
         if parts.loops is not None:
             parts.loops.after(self._number, error_text(error))
         self._record.close(attributes={names.FAILURE_CATEGORY: failure.category.value}, error=error)
-        parts.notices.tell(
-            AgentEventName.AGENT_TOOL_FAILED,
-            AgentEventStatus.RUNNING,
-            f"{name}: {type(error).__name__}",
-            {"tool": name, "category": (failure.cause or failure).category.value},
-            failure.failure_class,
-        )
+        self._tell_failure(error, failure)
         return ToolDone(error=error)
 
     def _aborted(self, error: BaseException) -> None:
@@ -178,6 +184,18 @@ class ToolRun:
         if self._claim is not None:
             self._claim.release()
         self._record.close(error=error)
+        if self._called:
+            self._tell_failure(error, classify(error, during="tool"))
+
+    def _tell_failure(self, error: BaseException, failure: Failure) -> None:
+        name = self._request.name
+        self._parts.notices.tell(
+            AgentEventName.AGENT_TOOL_FAILED,
+            AgentEventStatus.FAILED,
+            f"{name}: {type(error).__name__}",
+            {"tool": name, "category": (failure.cause or failure).category.value},
+            failure.failure_class,
+        )
 
     def _settle(self) -> None:
         if self._claim is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
 from math import isfinite
+from types import CoroutineType
 from typing import Any, Final, Generic, TypedDict, TypeVar, cast
 
 import msgspec
@@ -17,7 +18,7 @@ from holdfast.core.tool_call import ToolRequest
 from holdfast.core.turn import TurnParts, TurnRequest
 from holdfast.core.usage import UsageSnapshot
 from holdfast.errors import InvalidInputError
-from holdfast.runtime.hands import Work, inside_a_call, refuse_awaitable
+from holdfast.runtime.hands import Work, inside_a_call
 from holdfast.runtime.options import Fallback
 from holdfast.runtime.parts import Parts
 
@@ -150,8 +151,8 @@ def _guarded(read: Callable[[Any], UsageSnapshot]) -> Callable[[object], UsageSn
 
 def _check_callable(fn: object) -> None:
     if not callable(fn):
-        if hasattr(fn, "__await__"):
-            refuse_awaitable(fn)
+        if isinstance(fn, CoroutineType):
+            cast("CoroutineType[object, object, object]", fn).close()
         raise InvalidInputError(
             "fn", f"is {type(fn).__name__}, not a function", "give a function of no arguments"
         )
