@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import warnings
 from types import SimpleNamespace
 from typing import Any
 
@@ -383,6 +384,15 @@ def test_an_exception_that_raises_when_looked_at() -> None:
     """An exception whose `str` and properties raise is unknown, no more."""
     assert classify(Hostile()).category is C.UNKNOWN
     assert classify(_raised(Hostile(), RateLimitError())).category is C.RATE_LIMIT
+
+
+def test_a_printed_dict_with_odd_escapes_warns_of_nothing() -> None:
+    """A path or a regular expression in a printed body is read without a warning from Python's parser."""
+    text = r"{'error': {'message': 'no match for \d+ in C:\work', 'code': 'insufficient_quota'}}"
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        assert classify(Exception(text)).category is C.QUOTA_EXHAUSTED
+    assert caught == []
 
 
 @given(st.text(alphabet="[{(\"'\\:,0 a}])", max_size=3000))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, cast
 
@@ -17,6 +18,7 @@ Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 """A border: what came from outside, of builtin types only."""
 
 MAX_TEXT: Final = 8_000
+_ODD_ESCAPE: Final = re.compile(r"\\(?![\\'\"abfnrtvxuUN\n])")  # Python would warn of these on stderr
 _MAX_DEPTH: Final = 6
 _MAX_ITEMS: Final = 60
 _MAX_INT: Final = 2**63  # larger ones overflow where a float is made of them
@@ -90,7 +92,7 @@ def parse(text: str) -> Json:
     except (ValueError, RecursionError):
         pass
     try:
-        return plain(ast.literal_eval(text))
+        return plain(ast.literal_eval(_ODD_ESCAPE.sub(r"\\\\", text)))
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return None
 
