@@ -43,4 +43,4 @@ async def sink(
 
 
 if __name__ == "__main__":
-    uvicorn.run(sink, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", lifespan="off")  # type: ignore[arg-type]  # uvicorn's protocol types are narrower than ASGI
+    uvicorn.run(sink, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", lifespan="off")
