@@ -240,6 +240,7 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
             replace(self.outer)
 
     def end_by(self, error: BaseException) -> None:
+        """End it as the exception that left it means."""
         status = outcome(error)
         if isinstance(error, GeneratorExit):
             self.set_attribute(CLOSED_EARLY, True)
