@@ -388,7 +388,7 @@ def test_an_exception_that_raises_when_looked_at() -> None:
 
 def test_a_printed_dict_with_odd_escapes_warns_of_nothing() -> None:
     """A path or a regular expression in a printed body is read without a warning from Python's parser."""
-    text = r"{'error': {'message': 'no match for \d+ in C:\work', 'code': 'insufficient_quota'}}"
+    text = r"{'error': {'message': 'no match for \d+ in C:\work or \\d \\\w', 'code': 'insufficient_quota'}}"
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         assert classify(Exception(text)).category is C.QUOTA_EXHAUSTED

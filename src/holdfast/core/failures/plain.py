@@ -18,7 +18,7 @@ Json = None | bool | int | float | str | list[Any] | dict[str, Any]
 """A border: what came from outside, of builtin types only."""
 
 MAX_TEXT: Final = 8_000
-_ODD_ESCAPE: Final = re.compile(r"\\(?![\\'\"abfnrtvxuUN\n])")  # Python would warn of these on stderr
+_ESCAPE: Final = re.compile(r"\\([\\'\"abfnrtvxuUN\n])?")
 _MAX_DEPTH: Final = 6
 _MAX_ITEMS: Final = 60
 _MAX_INT: Final = 2**63  # larger ones overflow where a float is made of them
@@ -92,9 +92,14 @@ def parse(text: str) -> Json:
     except (ValueError, RecursionError):
         pass
     try:
-        return plain(ast.literal_eval(_ODD_ESCAPE.sub(r"\\\\", text)))
+        return plain(ast.literal_eval(_ESCAPE.sub(_known_escape, text)))
     except (ValueError, SyntaxError, RecursionError, MemoryError, TypeError):
         return None
+
+
+def _known_escape(found: re.Match[str]) -> str:
+    """An escape as it is, if Python knows it; of others (paths, regular expressions) it would warn on stderr."""
+    return found[0] if found[1] else "\\\\"
 
 
 def embedded(text: str) -> Json:
