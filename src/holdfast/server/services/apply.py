@@ -95,6 +95,8 @@ def apply_batch(work: WorkingSet, batch: Batch) -> BatchResult:
 def _named(items: list[Operation]) -> dict[str, list[str]]:
     """The runs that the operations name, and of each the spans."""
     named: dict[str, list[str]] = {}
+    run_id: str | None
+    span_id: str | None
     for op in items:
         if isinstance(op, SpanCreate):
             run_id, span_id = op.agent_instance_id, op.id
