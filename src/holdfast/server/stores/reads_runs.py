@@ -38,7 +38,7 @@ __all__ = [
     "RunVersion",
 ]
 
-SCAN_LIMIT: Final = 20_000
+SCAN_LIMIT: Final = 10_000
 """How many runs one search for a text looks at, at most."""
 
 

@@ -1,0 +1,103 @@
+"""Makes the pictures in `docs/img` from made-up runs on a server of its own. Run by `make screenshots`."""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+
+from playwright.sync_api import Page, expect, sync_playwright
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
+
+from holdfast._clock import utc_now_ns
+from holdfast.server.config import ServerConfig
+from holdfast.server.running import background_server
+from needs import need_chromium
+from web.sample_runs import SECOND, Item, Story, refund_run, send, usage
+
+IMAGES = Path(__file__).parent / "img"
+RUN = "0190a5c2-7d1e-7c44-9f0b-3b1f5e8d2a61"
+
+_WORK = [
+    ("Nightly dependency audit", "package-auditor", "2.1.0", "complete", "gpt-5", 14, 0.0131),
+    ("Summarise incident 5521", "incident-scribe", "0.8.2", "complete", "claude-sonnet-4-5", 6, 0.0422),
+    ("Refund order 20-4391", "support-triage", "1.4.0", "complete", "claude-sonnet-4-5", 9, 0.0288),
+    ("Refactor billing module", "code-mender", "3.0.1", "failed", "gpt-5", 41, 1.9204),
+    ("Answer ticket 88190", "support-triage", "1.3.9", "complete", "claude-sonnet-4-5", 4, 0.0093),
+    ("Translate release notes", "docs-hand", "1.0.0", "complete", "local-mixtral", 8, None),
+    ("Crawl the partner catalogue", "crawler", "0.9.4", "cancelled", "gpt-5-mini", 120, 0.0877),
+    ("Answer ticket 88187", "support-triage", "1.3.9", "complete", "claude-sonnet-4-5", 5, 0.0117),
+]
+
+
+def _worked(
+    name: str, agent: str, version: str, status: str, model: str, calls: int, cost: float | None, at: int
+) -> list[Item]:
+    story = Story("", at)
+    story.id = f"0190a5c2-{at // SECOND % 0xFFFF:04x}-7c44-9f0b-{at // 7 % 0xFFFFFFFFFFFF:012x}"
+    story.begin(name, agent, version)
+    for number in range(calls):
+        attributes = usage(model, 900 + 77 * number, 60 + 3 * number, None if cost is None else cost / calls)
+        story.span(model, "agent:llm", None, 1.1, attributes=attributes)
+        failed = status == "failed" and number > calls - 3
+        end: Item = (
+            {"status": "failed", "error": {"type": "AssertionError", "message": "3 tests fail"}}
+            if failed
+            else {}
+        )
+        story.span("run_tests" if agent == "code-mender" else "fetch", "agent:tool", None, 0.4, **end)
+    return story.end(status).items
+
+
+def _runs(now: int) -> list[Item]:
+    items = refund_run(now - 95 * SECOND, RUN).items
+    going = Story("0190a5c2-8888-7c44-9f0b-0000004f11fe", now - 41 * SECOND)
+    going.begin("Nightly dependency audit", "package-auditor", "2.1.0")
+    going.span("gpt-5", "agent:llm", None, 2.0, attributes=usage("gpt-5", 2210, 140, 0.0031))
+    going.open("hash files", "agent:tool")
+    items += going.items
+    for number in range(40):
+        items += _worked(*_WORK[number % len(_WORK)], now - (700 + 2500 * number) * SECOND)
+    return items
+
+
+def _shoot(page: Page, url: str, theme: str) -> None:
+    page.goto(url)
+    page.screenshot(path=IMAGES / f"list-{theme}.png")
+    page.goto(f"{url}/runs/{RUN}")
+    page.locator("#rows .s-failed .nm").click()
+    expect(page.locator("article.span .err")).to_be_visible()
+    page.locator("article.span summary", has_text="Stack").click()
+    page.mouse.move(1400, 880)
+    page.screenshot(path=IMAGES / f"run-{theme}.png")
+    page.locator("#rows .k-llm .nm").nth(1).click()
+    expect(page.locator("article.span .chat").first).to_be_visible()
+    page.screenshot(path=IMAGES / f"chat-{theme}.png")
+
+
+def main() -> None:
+    IMAGES.mkdir(exist_ok=True)
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        background_server(ServerConfig(data=Path(folder), port=0)) as server,
+        sync_playwright() as playwright,
+    ):
+        send(server.url, server.token, _runs(utc_now_ns()))
+        browser = playwright.chromium.launch(
+            executable_path=need_chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
+        )
+        context = browser.new_context(viewport={"width": 1440, "height": 810}, color_scheme="light")
+        page = context.new_page()
+        page.goto(server.login_url)
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
+            _shoot(page, server.url, theme)
+        page.set_viewport_size({"width": 360, "height": 740})
+        page.goto(server.url)
+        page.screenshot(path=IMAGES / "list-narrow.png")
+        browser.close()
+
+
+if __name__ == "__main__":
+    main()
