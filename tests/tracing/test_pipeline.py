@@ -406,3 +406,37 @@ def test_nothing_to_do_is_nothing_done(sink: Sink, tmp_path: Path) -> None:
     assert pipeline.close(5.0)
     assert sink.requests == []
     assert spool_status(tmp_path) == []
+
+
+def test_with_fsync(sink: Sink, tmp_path: Path) -> None:
+    """With fsync at an interval everything still arrives, whole segments included, and nothing is left."""
+    pipeline = pipeline_at(sink.url, tmp_path, fsync_interval=0.01)
+    for number in range(20_000):
+        pipeline.append(operation(f"key-{number:06d}"))
+    assert pipeline.flush(30.0)
+    assert len(set(sink.arrived)) == 20_000
+    assert pipeline.close(5.0)
+    assert spool_status(tmp_path) == []
+
+
+def test_a_hanging_request_does_not_keep_the_spool(sink: Sink, tmp_path: Path) -> None:
+    """A pipeline that is closed while its request hangs lets go of the spool when that request ends; the next
+    pipeline of the same process then delivers it."""
+    answer = threading.Event()
+
+    def hang(request: Request) -> tuple[int, dict[str, str], bytes]:
+        answer.wait(20.0)
+        return 500, {}, b""
+
+    sink.script = [hang]
+    first = pipeline_at(sink.url, tmp_path)
+    first.append(operation("held-up"))
+    wait_until(lambda: len(sink.requests) == 1)
+    assert first.close(0.1) is False
+    answer.set()
+    second = pipeline_at(sink.url, tmp_path)
+    second.append(operation("new"))
+    wait_until(lambda: sorted(sink.arrived) == ["held-up", "new"])
+    wait_until(lambda: [found.path for found in spool_status(tmp_path)] == [second.stats().spool])
+    assert second.close(5.0)
+    assert spool_status(tmp_path) == []

@@ -117,6 +117,7 @@ class Pipeline:
             max_memory=options.spool_memory,
             wake_exporter=self._wake_exporter,
             wake_keeper=self._wake_keeper,
+            durable=options.fsync_interval > 0,
         )
         self._warned = False
         self._closed = False
@@ -133,6 +134,7 @@ class Pipeline:
         self._keeper_wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._threads: list[threading.Thread] = []
         self._started = False
+        self._left_behind = False
         self._adoption = (
             Adoption(self._own_destination, self.options.spool_max) if self.options.adopt else None
         )
@@ -180,6 +182,7 @@ class Pipeline:
         for thread in self._threads:
             thread.join(max(0.0, deadline - time.monotonic()) + 0.05)
         delivered = self._spool.pending_bytes == 0
+        self._left_behind = True  # a thread that hangs in a request closes the spool when that is over
         if not any(thread.is_alive() for thread in self._threads):
             self._spool.close()
         return delivered
@@ -228,13 +231,19 @@ class Pipeline:
             return
         self._started = True
         threads = [
-            threading.Thread(target=self._exporter.run, name="holdfast-export", daemon=True),
+            threading.Thread(target=self._export, name="holdfast-export", daemon=True),
             threading.Thread(target=self._keep, name="holdfast-spool", daemon=True),
         ]
         with suppress(RuntimeError):  # at interpreter end none starts: `close` delivers by itself then
             for thread in threads:
                 thread.start()
                 self._threads.append(thread)
+
+    def _export(self) -> None:
+        """Body of the exporter's thread."""
+        self._exporter.run()
+        if self._left_behind:
+            self._spool.close()
 
     def _keep(self) -> None:
         """Body of the keeper's thread: segments in advance, the cap, fsync."""

@@ -48,7 +48,7 @@ class Spool:
     by `prepare`, and once more by the first append after `forget` or `close`. `wake_exporter` and
     `wake_keeper` are called with the lock held and must not wait. `append` may be interrupted by a signal
     handler or a finalizer that appends: hence the reentrant lock, and a segment and its end that change in
-    one assignment.
+    one assignment. `durable`: no segment is let go before the disk has it; `sync` sees to the current one.
     """
 
     def __init__(
@@ -59,12 +59,14 @@ class Spool:
         max_memory: int,
         wake_exporter: Callable[[], None],
         wake_keeper: Callable[[], None],
+        durable: bool = False,
     ) -> None:
         self._open_directory = open_directory
         self._wake_exporter = wake_exporter
         self._wake_keeper = wake_keeper
         self._max_bytes = max_bytes
         self._max_memory = max_memory
+        self._durable = durable
         self._reset()
 
     def _reset(self) -> None:
@@ -76,6 +78,7 @@ class Spool:
         self._entry: Entry | None = None
         self._backlog: Backlog | None = None
         self._size = max(_SMALLEST_SIZE, min(_FIRST_SIZE, self._max_bytes // _SHARE))
+        self._synced: tuple[SegmentWriter | None, int] = (None, 0)
         self._rolling = False
         self._rolled_at = 0.0
         self._next_number = 1
@@ -258,7 +261,10 @@ class Spool:
         """
         self._keeper_called = False
         while self._retired:
-            self._retired.popleft().close()
+            former = self._retired.popleft()
+            if self._durable:
+                former.sync()
+            former.close()
         self._count_drops()
         if self.directory is None:
             return None
@@ -320,10 +326,11 @@ class Spool:
             self.settled += dropped.total()
 
     def sync(self) -> None:
-        """Wait until the disk has what was written so far."""
+        """Wait until the disk has what was written so far. Full segments see to that as they are let go."""
         current = self._current
-        for segment in [*self._retired, *([current] if current is not None else [])]:
-            segment.sync()
+        if current is not None and (current, current.end) != self._synced:
+            self._synced = (current, current.end)
+            current.sync()
 
     # --- ends
 
