@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,8 @@ from holdfast.cli.demo_agent.planning import Decision, Outcome, ToolCall, Turn, 
 from holdfast.cli.demo_agent.rules import RulePlanner
 from holdfast.cli.demo_agent.toolbox import TOOLS
 from holdfast.errors import PlannerError
+
+Json = dict[str, Any]
 
 OPENAI_CALLS = {
     "choices": [
@@ -51,7 +54,7 @@ class Provider(ThreadingHTTPServer):
 
     def __init__(self):
         super().__init__(("127.0.0.1", 0), _Handler)
-        self.asked: list[tuple[str, dict, dict]] = []
+        self.asked: list[tuple[str, dict[str, str], Json]] = []
 
     @property
     def url(self):
