@@ -50,7 +50,7 @@ def test_coroutine_in_a_plain_turn() -> None:
         with pytest.raises(InvalidInputError, match="coroutine"):
             session.run_turn(answer)
         with pytest.raises(InvalidInputError, match="coroutine"):
-            session.run_tool("t", answer)
+            _ = session.run_tool("t", answer)
         with pytest.raises(InvalidInputError):
             list(session.stream_turn(answer))  # type: ignore[arg-type]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 from types import SimpleNamespace
 
@@ -137,7 +137,7 @@ def test_a_wait_longer_than_the_turn_fails_at_once() -> None:
 
 def test_a_late_call_is_tried_again_within_the_turn(gate: threading.Event) -> None:
     """`call_seconds` bounds one call: the turn recovers from a late one."""
-    answers = iter([gate.wait, lambda: "second"])
+    answers: Iterator[Callable[[], object]] = iter([gate.wait, lambda: "second"])
     limits = SessionLimits(call_seconds=0.05, turn_seconds=60)
     orchestrator = Orchestrator(role="r", phase="p", limits=limits, recovery=Recovery(base=0.01, cap=0.02))
     with orchestrator.session() as session:

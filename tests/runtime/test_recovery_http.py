@@ -62,7 +62,7 @@ def test_retry_after_in_seconds_wins(server: ModelServer, ask_openai: Callable[[
     assert answer.choices[0].message.content == "hello"
     assert usage == UsageSnapshot(9, 3)
     assert clock.slept == [7.0]
-    assert [event["event_type"] for event in session.summary()["recovery_events"]] == ["succeeded"]  # type: ignore[union-attr]
+    assert [event.event_type for event in session.recovery.events] == ["succeeded"]
 
 
 def test_retry_after_as_a_date(server: ModelServer, ask_openai: Callable[[], Any]) -> None:

@@ -56,9 +56,9 @@ def test_parts_come_as_they_are() -> None:
     """The reader gets each part; afterwards text, usage and the turn's events are there."""
     with Orchestrator(role="r", phase="p").session() as session:
         stream = session.stream_turn(Source("a", "b", "c"), "m", usage=UsageSnapshot(5, 3))
-        assert stream.usage is None
         assert list(stream) == ["a", "b", "c"]
-        assert (stream.text, stream.usage) == ("abc", UsageSnapshot(5, 3))
+        assert stream.text == "abc"
+        assert stream.usage == UsageSnapshot(5, 3)
     assert [event.event for event in session.events][1:3] == ["turn.started", "turn.completed"]
 
 
