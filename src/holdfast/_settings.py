@@ -176,6 +176,13 @@ _ROWS: Final = (
     ("host", "HOLDFAST_HOST", "text", "127.0.0.1", "Address that `serve` listens on."),
     ("port", "HOLDFAST_PORT", "int", 4653, "Port that `serve` listens on."),
     ("max_body", "HOLDFAST_MAX_BODY", "size", 64 << 20, "Largest request body, after decompression."),
+    (
+        "abandon_after",
+        "HOLDFAST_ABANDON_AFTER",
+        "float",
+        21_600.0,
+        "Seconds of silence after which the server ends a run as failed.",
+    ),
 )
 
 SETTINGS: Final[Mapping[str, Setting]] = {

@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 
 import pytest
+from msgspec.structs import replace
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 
@@ -31,6 +32,7 @@ __all__ = [
     "test_responses_are_kept_once",
     "test_rollups_add_up",
     "test_runs_round_trip",
+    "test_spans_of_every_width",
     "test_spans_round_trip",
     "test_write_many_spans",
 ]
@@ -81,6 +83,25 @@ def test_spans_round_trip(store: Store) -> None:
         stored = transaction.spans([(key, "s")])[key, "s"]
         assert (stored.status, stored.violations, stored.summary) == ("complete", 3, "kept")
         assert transaction.body(body.key) == BodyRow(body.key, b"\x00\xff", b"[]", b"{}", None, b"e")
+
+
+def test_spans_of_every_width(store: Store) -> None:
+    """Whichever of a span's fields are filled, all of them are kept."""
+    with store.write() as transaction:
+        key = transaction.add_instance(_run())
+        spans = [_span(key, f"s{n}", n) for n in range(12)]
+        filled = ("error_type", "provider", "model", "cost_source")
+        counted = (
+            "input_tokens",
+            "output_tokens",
+            "cache_read_tokens",
+            "cache_write_tokens",
+            "reasoning_tokens",
+        )
+        for n, name in enumerate((*filled, *counted, "cost_nano")):
+            spans[n] = replace(spans[n], **{name: "x" if name in filled else n})
+        transaction.add_spans(spans, [BodyRow(span.body_key) for span in spans])
+        assert list(transaction.spans([(key, span.id) for span in spans]).values()) == spans
 
 
 @pytest.mark.parametrize("count", [1, 31, 32, 33, 200])

@@ -43,4 +43,5 @@ class ServerConfig:
             host=read_setting("host", host),
             port=read_setting("port", port),
             max_body=read_setting("max_body"),
+            abandon_after=read_setting("abandon_after"),
         )
