@@ -28,13 +28,13 @@ _ARGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
     with background_server(ServerConfig(data=tmp_path_factory.mktemp("console"), port=0)) as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def filled(server: Listening) -> Listening:
     """The server with one run of every kind, and sixty more for paging."""
     now = utc_now_ns()
@@ -71,7 +71,7 @@ class Reader:
         return urllib3.request("POST", self.url + path, body=body, headers=headers, redirect=False)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def reader(server: Listening) -> Reader:
     code = server.services.auth.login_code("default")
     answer = urllib3.request("GET", f"{server.url}/login?code={code}", redirect=False)
@@ -96,7 +96,7 @@ class Minded:
     foreign: list[str] = field(default_factory=list)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def logged_in(chromium: Browser, server: Listening) -> StorageState:
     context = chromium.new_context()
     page = context.new_page()
@@ -120,22 +120,22 @@ def minded(context: BrowserContext, url: str) -> tuple[Page, Minded]:
 
 
 @pytest.fixture
-def page(chromium: Browser, filled: Listening, logged_in: StorageState) -> Iterator[Page]:
+def page(chromium: Browser, server: Listening, logged_in: StorageState) -> Iterator[Page]:
     """A page of a logged-in browser, 1440 wide. Any console message or request elsewhere fails the test."""
     context = chromium.new_context(storage_state=logged_in, viewport={"width": 1440, "height": 900})
-    page, notes = minded(context, filled.url)
+    page, notes = minded(context, server.url)
     yield page
     context.close()
     assert notes == Minded()
 
 
 @pytest.fixture
-def still_page(chromium: Browser, filled: Listening, logged_in: StorageState) -> Iterator[Page]:
+def still_page(chromium: Browser, server: Listening, logged_in: StorageState) -> Iterator[Page]:
     """The same without scripts."""
     context = chromium.new_context(
         storage_state=logged_in, viewport={"width": 1440, "height": 900}, java_script_enabled=False
     )
-    page, notes = minded(context, filled.url)
+    page, notes = minded(context, server.url)
     yield page
     context.close()
     assert notes == Minded()

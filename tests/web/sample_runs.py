@@ -227,7 +227,10 @@ def refund_run(at: int, run_id: str | None = None, *, finish: bool = True) -> St
                 "claude-sonnet-4-5", 812 + 240 * number, 64 + 9 * number, 0.0034 + 0.0007 * number, 600
             ),
         )
-        messages += [{"role": "assistant", **said}, {"role": "tool", "content": json.dumps(result or {"error": error})}]
+        messages += [
+            {"role": "assistant", **said},
+            {"role": "tool", "content": json.dumps(result or {"error": error})},
+        ]
         story.wait(0.01)
         if error is None:
             story.span(tool, "agent:tool", turn, seconds, start={"payload": arguments}, result_payload=result)
