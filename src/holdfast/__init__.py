@@ -20,7 +20,14 @@ from holdfast._version import __version__
 from holdfast.runtime.recorder import use_recorder as _use_recorder
 
 if TYPE_CHECKING:
+    from holdfast.core.budget import Budget
+    from holdfast.core.permissions import PermissionEnforcer
+    from holdfast.core.usage import UsageSnapshot
     from holdfast.errors import HoldfastError, InvalidInputError, SchemaConflictError, SettingError
+    from holdfast.runtime.breaker import CircuitBreaker
+    from holdfast.runtime.options import Fallback, Recovery, SessionLimits
+    from holdfast.runtime.orchestrator import Orchestrator
+    from holdfast.runtime.requests import ToolCall
     from holdfast.tracing.api import (
         continue_run,
         current_run,
@@ -46,20 +53,29 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AgentVersion",
+    "Budget",
+    "CircuitBreaker",
     "Client",
     "ContextThreadPoolExecutor",
     "EventLevel",
+    "Fallback",
     "HoldfastError",
     "InstanceStatus",
     "InvalidInputError",
+    "Orchestrator",
+    "PermissionEnforcer",
     "Purpose",
+    "Recovery",
     "Run",
     "SchemaConflictError",
     "SchemaRegistry",
+    "SessionLimits",
     "SettingError",
     "Span",
     "SpanStatus",
     "SpanType",
+    "ToolCall",
+    "UsageSnapshot",
     "__version__",
     "attach",
     "bind",
@@ -78,7 +94,14 @@ __all__ = [
 ]
 
 _HOMES: Final = {
+    "core.budget": ("Budget",),
+    "core.permissions": ("PermissionEnforcer",),
+    "core.usage": ("UsageSnapshot",),
     "errors": ("HoldfastError", "InvalidInputError", "SchemaConflictError", "SettingError"),
+    "runtime.breaker": ("CircuitBreaker",),
+    "runtime.options": ("Fallback", "Recovery", "SessionLimits"),
+    "runtime.orchestrator": ("Orchestrator",),
+    "runtime.requests": ("ToolCall",),
     "tracing.api": (
         "continue_run",
         "current_run",
