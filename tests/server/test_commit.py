@@ -12,7 +12,9 @@ from holdfast.errors import ApiError
 from holdfast.server.services.apply import Batch
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.commit import Committer
+from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
+from holdfast.server.services.records import Records
 from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
 from holdfast.testing import ManualClock
@@ -112,7 +114,7 @@ def test_silent_runs_are_ended(store: Store) -> None:
     that spoke since goes on; and the agent's own finish still replaces the server's."""
     clock = ManualClock(NOW)
     auth = Auth(store, clock)
-    keeper = Housekeeping(store, auth, clock, abandon_after=6 * 3600.0, every=3600.0)
+    keeper = Housekeeping(store, auth, Heard(), clock, abandon_after=6 * 3600.0, every=3600.0)
     for run_id in ("silent", "talking"):
         register = InstanceRegister(idempotency_key="r", id=run_id, agent_id="a", timestamp=NOW)
         start = InstanceStart(idempotency_key="s", agent_instance_id=run_id, timestamp=NOW)
@@ -143,3 +145,19 @@ def test_silent_runs_are_ended(store: Store) -> None:
         1,
     )
     assert sum(row["runs_failed"] for row in rows(store, schema.rollups)) == 0
+
+
+def test_asking_for_word_is_a_sign_of_life(store: Store) -> None:
+    """A run that records nothing for a day but asks whether to stop is not abandoned until it stops asking."""
+    clock, heard = ManualClock(NOW), Heard()
+    keeper = Housekeeping(store, Auth(store, clock), heard, clock, abandon_after=3600.0, every=3600.0)
+    records = Records(store, heard, clock)
+    apply(store, [InstanceStart(idempotency_key="s", agent_instance_id="run", timestamp=NOW)])
+    for _ in range(48):
+        clock.advance(1800.0)
+        assert records.control(WHO.account_id, ["run"]) == {}
+        assert keeper.sweep() == 0
+    clock.advance(3601.0)
+    assert keeper.sweep() == 1
+    keeper.close()
+    assert rows(store, schema.instances)[0]["error_type"] == "Abandoned"

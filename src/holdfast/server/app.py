@@ -22,6 +22,7 @@ from holdfast.server.services.auth import Auth
 from holdfast.server.services.checker import Checker
 from holdfast.server.services.commit import Committer
 from holdfast.server.services.context import Services
+from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
 from holdfast.server.services.ingest import Ingest
 from holdfast.server.services.queries import Queries
@@ -50,10 +51,11 @@ def open_services(config: ServerConfig) -> Generator[Services]:
     try:
         prepare(store, utc_now_ns())
         auth = Auth(store, utc_now_ns)
+        heard = Heard()
         checker = Checker(store)
         committer = Committer(store, utc_now_ns, to_check=checker.wake)
         keeper = Housekeeping(
-            store, auth, utc_now_ns, abandon_after=config.abandon_after, every=config.sweep_every
+            store, auth, heard, utc_now_ns, abandon_after=config.abandon_after, every=config.sweep_every
         )
         try:
             yield Services(
@@ -62,7 +64,7 @@ def open_services(config: ServerConfig) -> Generator[Services]:
                 store=store,
                 auth=auth,
                 ingest=Ingest(committer),
-                records=Records(store),
+                records=Records(store, heard, utc_now_ns),
                 queries=Queries(store),
             )
         finally:

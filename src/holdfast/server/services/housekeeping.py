@@ -10,6 +10,7 @@ from typing import Final
 from holdfast.errors import StoreUnavailableError
 from holdfast.server.services.apply_runs import abandon_run
 from holdfast.server.services.auth import Auth
+from holdfast.server.services.heard import Heard
 from holdfast.server.services.working_set import WorkingSet
 from holdfast.server.stores.base import Store
 from holdfast.wire.operations import RecordedError
@@ -27,10 +28,18 @@ class Housekeeping:
     """Owns its thread, which does a `sweep` every `every` seconds until `close`."""
 
     def __init__(
-        self, store: Store, auth: Auth, clock: Callable[[], int], *, abandon_after: float, every: float
+        self,
+        store: Store,
+        auth: Auth,
+        heard: Heard,
+        clock: Callable[[], int],
+        *,
+        abandon_after: float,
+        every: float,
     ) -> None:
         self._store = store
         self._auth = auth
+        self._heard = heard
         self._clock = clock
         self._abandon_after = abandon_after
         self._every = every
@@ -54,9 +63,10 @@ class Housekeeping:
     def sweep(self) -> int:
         """How many runs were ended for their silence.
 
-        A run of which nothing was heard for `abandon_after` seconds, counted by this server's clock, is
-        ended as failed with the error type `Abandoned`, as of the last sign of it; spans that are still open
-        are cancelled, in ended runs too. The agent's own finish replaces all of it, should it come.
+        A run of which nothing was heard for `abandon_after` seconds, counted by this server's clock, neither
+        operations nor questions for word, is ended as failed with the error type `Abandoned`, as of the last
+        sign of it; spans that are still open are cancelled, in ended runs too. The agent's own finish replaces
+        all of it, should it come.
         """
         now = self._clock()
         silent_since = now - int(self._abandon_after * _SECOND)
@@ -67,13 +77,17 @@ class Housekeeping:
                 work = WorkingSet(transaction, now)
                 for run in silent:
                     work.adopt(run)
-                    abandon_run(work, run, self._error())
+                    if self._heard.since(run.account_id, run.id, silent_since):
+                        work.touch(run)  # it lives: it has only had nothing to record
+                    else:
+                        abandon_run(work, run, self._error())
+                        ended += 1
                 work.write()
-            ended += len(silent)
             if len(silent) < _BATCH:
                 break
         with self._store.write() as transaction:
             transaction.drop_responses(now - _REPLAY_NS)
+        self._heard.forget(silent_since)
         self._auth.save_last_use()
         return ended
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Literal, TypeVar
 
 from holdfast.errors import ApiError
 from holdfast.server.services.details import control_of, event_details, instance_details, span_details
+from holdfast.server.services.heard import Heard
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.reads_api import ApiReads, Window
 from holdfast.wire.details import EventDetails, InstanceDetails, SpanDetails
@@ -21,8 +22,10 @@ T = TypeVar("T")
 class Records:
     """Blocking calls; keep them off the event loop. Everything is within one account."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, heard: Heard, clock: Callable[[], int]) -> None:
         self._reads = ApiReads(store)
+        self._heard = heard
+        self._clock = clock
 
     def run(self, account_id: str, run_id: str) -> InstanceDetails:
         """Raises `ApiError` 404."""
@@ -32,7 +35,8 @@ class Records:
         return instance_details(*found)
 
     def control(self, account_id: str, run_ids: Collection[str]) -> dict[str, Control]:
-        """Word for those of the runs that have any."""
+        """Word for those of the runs that have any. Asking is a sign of life."""
+        self._heard.note(account_id, run_ids, self._clock())
         words = {run.id: control_of(run) for run in self._reads.runs_ended_by_server(account_id, run_ids)}
         return {run_id: word for run_id, word in words.items() if word is not None}
 
