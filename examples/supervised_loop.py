@@ -29,7 +29,7 @@ def ask() -> ChatCompletion:
 with orchestrator.session() as session:
     while (answer := session.run_turn(ask, MODEL, input=messages)[0].choices[0].message).tool_calls:
         messages.append(answer)
-        for call in answer.tool_calls:
+        for call in (call for call in answer.tool_calls if call.type == "function"):
             name, arguments = call.function.name, json.loads(call.function.arguments)
             result = session.run_tool(name, FUNCTIONS[name], arguments, call_id=call.id)
             messages.append({"role": "tool", "tool_call_id": call.id, "content": json.dumps(result)})
