@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import gzip
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +13,7 @@ import msgspec
 import pytest
 
 from holdfast._clock import parse_utc
+from holdfast.cli.api import Server
 from holdfast.cli.runfiles.importer import Importer
 from holdfast.cli.runfiles.mapping import plan_run, run_id
 from holdfast.cli.runfiles.records import parse_run
@@ -18,6 +21,7 @@ from holdfast.cli.runfiles.times import Synthetic
 from holdfast.errors import InvalidInputError
 from holdfast.testing import MemoryRecorder
 from holdfast.wire.vocabulary import InstanceStatus, SpanStatus
+from waiting import wait_until
 
 FALLBACK = parse_utc("2020-01-01T00:00:00Z")
 START = parse_utc("2026-01-31T12:00:00Z")
@@ -299,3 +303,34 @@ def test_export_since(holdfast, server, run_file):
     assert holdfast("export", "--since", "2100-01-01").out == ""
     assert len(rows(holdfast("export", "--since", "1w").out)) == 5
     assert holdfast("export", "--since", "whenever").code == 2
+
+
+def test_a_killed_import_can_be_repeated(announced, holdfast, tmp_path):
+    """`kill -9` in the middle, then the same import again: every run is there once, whole, with its own end."""
+    path = tmp_path / "many.jsonl"
+    with path.open("wb") as file:
+        for number in range(1_500):
+            turns = [tool(ended_at="2026-01-31T12:00:01Z")] * 6
+            file.write(line(*turns, run_id=f"r{number}", ended_at="2026-01-31T12:00:01Z") + b"\n")
+    command = [sys.executable, "-m", "holdfast.cli", "import", str(path)]
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        server = Server()
+        wait_until(lambda: server.has_run(run_id("r0")))
+        process.kill()
+    assert holdfast("import", path).code == 0
+    wait_until(lambda: "Nothing waits" in holdfast("spool", "status").out)
+    runs = list(server.pages("/agent_instance"))
+    assert len(runs) == 1_500
+    assert {(run["status"], run["span_counts"]["complete"], run["finished_at"]) for run in runs} == {
+        ("complete", 6, "2026-01-31T12:00:01.000000Z")
+    }
+
+
+def test_a_token_that_may_not_write_is_refused_at_once(holdfast, server, run_file, monkeypatch):
+    """Nothing is recorded with a token that cannot deliver it."""
+    secret = holdfast("token", "create", "reader", "--scope", "read").out.strip()
+    monkeypatch.setenv("HOLDFAST_TOKEN", secret)
+    ran = holdfast("import", run_file)
+    assert ran.code == 1
+    assert "lacks the scope ingest" in ran.err
+    assert "fix: set HOLDFAST_TOKEN" in ran.err

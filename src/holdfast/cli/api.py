@@ -65,6 +65,10 @@ class Server:
             date=answer.headers.get("Date"),
         )
 
+    def check_may_write(self) -> None:
+        """Raises `CommandError` where the token may not record."""
+        self.post("/control", {"agent_instance_ids": []})
+
     def has_run(self, run_id: str) -> bool:
         answer = self._send("GET", f"{self.url}/api/v1/agent_instance/{quote(run_id, safe='')}", None)
         if answer.status == 404:

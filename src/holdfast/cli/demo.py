@@ -83,7 +83,14 @@ def _host(config: ServerConfig) -> Generator[_Host]:
 def _run_agent(host: _Host) -> str:
     planner = planner_from()
     console.print(f"[dim]Planned by {planner.model}.[/]")
-    with init(AGENT, version=AGENT_VERSION, url=host.url, token=host.token, registry=schemas()) as client:
+    with init(
+        AGENT,
+        version=AGENT_VERSION,
+        url=host.url,
+        token=host.token,
+        registry=schemas(),
+        disabled=False,
+    ) as client:
         with client.run(RUN_NAME, input={"task": TASK}) as run:
             report = Audit(run, planner, StepView()).carry_out()
             run.set_output(report.markdown())

@@ -39,10 +39,15 @@ def import_runs(
         if not path.is_file():
             raise CommandError(f"{path} is not a file", fix="name .jsonl or .jsonl.gz files", exit_code=2)
     server = Server()
-    refusal = server.ping().refusal
-    if refusal is not None:
-        raise refusal
-    with init(url=server.url, token=server.token, redact=redact, max_payload=_LARGEST_PAYLOAD) as client:
+    server.check_may_write()
+    with init(
+        url=server.url,
+        token=server.token,
+        redact=redact,
+        max_payload=_LARGEST_PAYLOAD,
+        disabled=False,
+        raise_errors=True,  # what could not be recorded must not pass for imported
+    ) as client:
         importer = Importer(client, is_there=server.has_run, agent=agent, limit=limit, again=again)
         with _bar(hidden=json) as bar:
             for path in paths:
@@ -86,5 +91,10 @@ def _tell(importer: Importer, json: bool) -> None:
             remarks.print(f"{bad.path}:{bad.number}: {bad.problem}", markup=False)
         if len(done.bad) > _BAD_LINES_SHOWN:
             remarks.print(f"... and {len(done.bad) - _BAD_LINES_SHOWN} more lines that are no runs")
-    if done.bad:
+        if done.refused:
+            said = f"the server refused {amount(done.refused, 'operation')}"
+            remarks.print(f"{said}: `holdfast spool status` names the file with the reasons", markup=False)
+        if done.lost:
+            remarks.print(f"{amount(done.lost, 'operation')} found no room in the spool", markup=False)
+    if done.bad or done.refused or done.lost:
         raise typer.Exit(1)

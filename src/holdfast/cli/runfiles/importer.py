@@ -28,11 +28,14 @@ class BadLine(Struct, frozen=True, kw_only=True):
 
 
 class Progress(Struct, kw_only=True):
-    """What an import did so far. `skipped` lines were delivered by an earlier one."""
+    """What an import did so far. `skipped` lines were delivered by an earlier one; `refused` and `lost` count
+    operations that the server rejected and that found no room."""
 
     runs: int = 0
     spans: int = 0
     skipped: int = 0
+    refused: int = 0
+    lost: int = 0
     bad: list[BadLine] = []
 
 
@@ -106,11 +109,18 @@ class Importer:
             raise DeliveryError(
                 f"the server has not taken what was sent for {self._patience:.0f} s; it stays in the spool"
             )
+        stats = self._client.stats()
+        self.progress.refused = stats.rejected
+        self.progress.lost = sum(stats.lost.values())
         checkpoints.save(lines, last_run)
 
 
 def record_run(client: Client, plan: RunPlan) -> None:
-    """Record a whole run with the times it had."""
+    """Record a whole run with the times it had.
+
+    Its end goes first: were this process killed in the middle, a run left open would be ended as failed for
+    it, and the first end stays. The spans that are missing then come with the next import.
+    """
     run = client.run(
         plan.name,
         id=plan.id,
@@ -121,6 +131,10 @@ def record_run(client: Client, plan: RunPlan) -> None:
         attributes=plan.attributes,
     )
     run.start(at=plan.times.started)
+    if plan.error is None:
+        run.finish(plan.status, at=plan.times.finished)
+    else:
+        run.fail(plan.error, at=plan.times.finished)
     for span in plan.spans:
         run.record_span(
             span.name,
@@ -139,7 +153,3 @@ def record_run(client: Client, plan: RunPlan) -> None:
         run.record_quality(name, judgement, at=plan.times.finished)
     for event in plan.events:
         run.event(event.name, event.payload, level=EventLevel.WARNING, at=event.at, id=event.id)
-    if plan.error is None:
-        run.finish(plan.status, at=plan.times.finished)
-    else:
-        run.fail(plan.error, at=plan.times.finished)
