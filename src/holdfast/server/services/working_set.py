@@ -49,6 +49,7 @@ class WorkingSet:
         self._touched: set[int] = set()
         self.spans: dict[tuple[int, str], SpanWork] = {}
         self._new_span_runs: dict[tuple[str, str], InstanceRow] = {}
+        self._indexed = 0  # so many of `_dirty` are in it
         self._uncounted: list[SpanWork] = []
         self._dirty: list[SpanWork] = []
         self.events: dict[tuple[int, str], EventRow] = {}
@@ -86,6 +87,10 @@ class WorkingSet:
 
     def run_of_span(self, account_id: str, span_id: str) -> InstanceRow | None:
         """The run of the account's span with that id, with the span loaded."""
+        for work in self._dirty[self._indexed :]:
+            own = self._runs_by_key[work.row.instance_key]
+            self._new_span_runs[own.account_id, work.row.id] = own
+        self._indexed = len(self._dirty)
         made_here = self._new_span_runs.get((account_id, span_id))
         if made_here is not None:
             return made_here
@@ -143,7 +148,6 @@ class WorkingSet:
         self.touch(run)
         work = SpanWork(row, BodyRow(row.body_key), known=False, whole=True, counted=False, dirty=True)
         self.spans[run.key, row.id] = work
-        self._new_span_runs[run.account_id, row.id] = run
         self._uncounted.append(work)
         self._dirty.append(work)
         return work
