@@ -16,6 +16,7 @@ from holdfast.wire.operations import (
     InstanceRegister,
     InstanceStart,
     QualityRecord,
+    SchemaVersion,
     SpanFinish,
 )
 from holdfast.wire.vocabulary import InstanceStatus, Purpose
@@ -218,3 +219,46 @@ def test_a_registry_is_announced_with_each_run() -> None:
     assert versions[0] is not None
     assert versions[0].span_type_schemas is not None
     assert versions[0].span_type_schemas[0].template == "{{query}}"
+
+
+def test_a_run_may_be_announced_before_it_starts(recorder: MemoryRecorder) -> None:
+    """What is announced waits as pending; the start announces nothing again."""
+    run = holdfast.run("answer")
+    run.announce().announce()
+    assert [type(operation) for operation in recorder.operations] == [InstanceRegister]
+    run.start()
+    run.announce()
+    assert [type(operation) for operation in recorder.operations] == [InstanceRegister, InstanceStart]
+
+
+def test_a_run_that_was_only_announced_is_ended_with_its_client(recorder: MemoryRecorder) -> None:
+    """Nothing stays pending for ever."""
+    run = holdfast.run("answer")
+    run.announce()
+    recorder.client.close()
+    assert recorder.run_ends[run.id].status is InstanceStatus.CANCELLED
+
+
+def test_a_resumed_run_is_started_and_ended_but_not_announced(recorder: MemoryRecorder) -> None:
+    """A run of another process can be started and ended from here, each once, and is not ended unasked."""
+    left = recorder.client.resume("run-1")
+    left.start()
+    ended = recorder.client.resume("run-2")
+    ended.finish("failed")
+    ended.finish()
+    recorder.client.close()
+    assert recorder.runs == {}
+    assert [start.agent_instance_id for start in recorder.of(InstanceStart)] == ["run-1"]
+    assert [(end.agent_instance_id, end.status) for end in recorder.of(InstanceFinish)] == [
+        ("run-2", InstanceStatus.FAILED)
+    ]
+
+
+def test_a_run_may_bring_its_own_schemas(recorder: MemoryRecorder) -> None:
+    """A schema version given with the run takes the place of the client's registry."""
+    schemas = SchemaVersion(external_identifier="v7", span_schemas={"agent:llm": {"type": "object"}})
+    run = recorder.client.run("answer", schema_version=schemas, update_current_version=False)
+    run.announce()
+    made = recorder.runs[run.id]
+    assert made.agent_schema_version == schemas
+    assert not made.update_current_version

@@ -25,7 +25,7 @@ from holdfast.tracing.run import Run
 from holdfast.tracing.silent import silent_run
 from holdfast.tracing.sink import Sink
 from holdfast.wire.attributes import RUN_INPUT
-from holdfast.wire.operations import AgentVersion, InstanceRegister
+from holdfast.wire.operations import AgentVersion, InstanceRegister, SchemaVersion
 from holdfast.wire.vocabulary import Purpose
 
 if TYPE_CHECKING:
@@ -93,6 +93,8 @@ class Client:
         attributes: Mapping[str, Any] | None = None,
         traceparent: str | None = None,
         tracestate: str | None = None,
+        schema_version: SchemaVersion | None = None,
+        update_current_version: bool = True,
     ) -> Run:
         """A run, not started yet: `with client.run("…") as run:`, or `start()` and `finish()`.
 
@@ -117,9 +119,8 @@ class Client:
                     agent_id=short_name(agent or self.config.agent or name or "agent"),
                     environment_id=environment or self.config.environment,
                     agent_version=_version(version) or self.config.version,
-                    agent_schema_version=None
-                    if self.config.registry is None
-                    else self.config.registry.schema_version(),
+                    agent_schema_version=schema_version or self._schema_version(),
+                    update_current_version=update_current_version,
                     purpose=self._purpose(purpose),
                     external_identifier=external_identifier,
                     name=None if name is None else short_name(name),
@@ -144,6 +145,17 @@ class Client:
         except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
             self.guard.misused(error, "the headers of a run to continue")
         return self.run(name, traceparent=found.get("traceparent"), tracestate=found.get("tracestate"))
+
+    def resume(self, run_id: str, name: str | None = None) -> Run:
+        """A run that was announced elsewhere, by a process before or by another client: `start` and `finish`
+        are sent from here too. Unlike a run of this client it is left as it is when the process ends."""
+        try:
+            if self.config.disabled or self._closed:
+                return silent_run(self, name, run_id, self.guard)
+            return Run(self, self._record(usable_id(run_id, self.guard)), name, None, resumed=True)
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            self.guard.took(error, "a run")
+            return silent_run(self, name, run_id, self.guard)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was recorded before the call is acknowledged; False when the seconds were too
@@ -233,6 +245,10 @@ class Client:
             run.forget_open_spans()
         self._live.clear()
         self.guard.rearm()
+
+    def _schema_version(self) -> SchemaVersion | None:
+        registry = self.config.registry
+        return None if registry is None else registry.schema_version()
 
     def _purpose(self, purpose: Purpose | str | None) -> Purpose:
         try:

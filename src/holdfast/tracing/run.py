@@ -44,7 +44,8 @@ class Run:
     current (see `holdfast.attach`). No method waits or raises. A run still open when its process ends is
     ended then: `failed` after an unhandled exception, else `cancelled`.
 
-    A run joined from another process (`holdfast.continue_run`) is neither announced nor ended here.
+    A run joined from another process (`holdfast.continue_run`) is neither announced nor ended here. One that
+    is resumed (`Client.resume`) was announced elsewhere, and may be started and ended here.
     """
 
     __slots__ = (
@@ -53,6 +54,7 @@ class Run:
         "_error",
         "_later",
         "_register",
+        "_resumed",
         "_started",
         "ended",
         "id",
@@ -63,16 +65,23 @@ class Run:
     )
 
     def __init__(
-        self, client: Client, record: RunRecord, name: str | None, register: InstanceRegister | None
+        self,
+        client: Client,
+        record: RunRecord,
+        name: str | None,
+        register: InstanceRegister | None,
+        *,
+        resumed: bool = False,
     ) -> None:
         self.id = record.run_id
         self.name = name
         self.outer: Scope | None = None
         self.ended = False
-        self.joined = register is None
+        self.joined = register is None and not resumed
         self._client = client
         self.record = record
         self._register = register
+        self._resumed = resumed
         self._started = False
         self._later: dict[str, Any] | None = None
         self._chosen: InstanceStatus | None = None
@@ -102,18 +111,29 @@ class Run:
 
     # --- start
 
+    def announce(self) -> Self:
+        """Tell the server of the run, which is pending until `start`. A repeat does nothing, and `start` does
+        it where it was not done."""
+        register, self._register = self._register, None
+        if register is not None:
+            try:
+                self.record.append(encode_operation(register))
+                self._client.opened(self)
+            except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+                self.record.guard.took(error, "a run's announcement")
+        return self
+
     def start(self, *, at: int | None = None) -> Self:
         """Announce and start the run. `at` is nanoseconds since 1970."""
         if self._started or self.ended:
             return self
         self._started = True
-        record = self.record
-        register, self._register = self._register, None
-        if register is None:
+        if self.joined:
             return self
+        record = self.record
         try:
             now = record.clock() if at is None else at
-            record.append(encode_operation(register))
+            self.announce()
             record.append(
                 encode_operation(
                     InstanceStart(
@@ -123,7 +143,6 @@ class Run:
                     )
                 )
             )
-            self._client.opened(self)
         except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
             record.guard.took(error, "a run's start")
         return self
@@ -322,11 +341,12 @@ class Run:
     ) -> None:
         if self.ended:
             return
-        self.start()
+        if not self._resumed:
+            self.start()
         self.ended = True
         # Only the process that announced a run ends it: not one that joined it, not a fork that left its
-        # `with`.
-        if not self._client.closed_run(self):
+        # `with`. A resumed one is whoever's that says so.
+        if not (self._client.closed_run(self) or self._resumed):
             return
         record = self.record
         try:
