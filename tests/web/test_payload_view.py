@@ -136,7 +136,8 @@ def test_a_conversation_is_found_in_the_shapes_of_the_field() -> None:
     assert chat is not None
     assert chat.recent[0].calls[0].name == "look"
     assert json.loads(chat.recent[0].calls[0].arguments) == {"at": "x"}
-    for other in ({"a": 1}, [1, 2], "text", {"role": "admin", "content": "x"}, {"messages": []}):
+    others: list[Any] = [{"a": 1}, [1, 2], "text", {"role": "admin", "content": "x"}, {"messages": []}]
+    for other in others:
         assert read_chat(other) is None
 
 

@@ -133,14 +133,17 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpanRowView:
-    """One line of the waterfall. `x` and `width` are thousandths of the time axis; `fold_href` is empty
-    where nothing is inside the span."""
+    """One line of the waterfall.
+
+    `hint` is the span's summary, where the name is not that already. `x` and `width` are thousandths of the
+    time axis; `fold_href` is empty where nothing is inside the span.
+    """
 
     place: int
     href: str
     name: str
+    hint: str
     kind: str
-    type_name: str
     indent: int
     status: str
     lost: bool

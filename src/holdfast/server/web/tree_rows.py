@@ -125,13 +125,14 @@ def _row(
     folded = query.view.hides_inside(tree, place) and inside > 0
     tokens = (span.input_tokens or 0) + (span.output_tokens or 0)
     name = span_name(span)
+    summary = one_line(span.summary or "", 100)
     length = "" if span.finished_at is None and not unsettled else duration(took)
     return SpanRowView(
         place=place,
         href=query.select(span.id),
         name=name,
+        hint="" if summary == name else summary,
         kind=span_kind(span.schema_name),
-        type_name=one_line(span.schema_name or "", 60),
         indent=min(tree.depth[place], _INDENT),
         status=span.status,
         lost=place in tree.lost,

@@ -34,7 +34,7 @@ export function localise(root) {
       time.dataset.zoned = "yes";
       time.title = `${zone.format(then)}, ${time.title}`;
     }
-    time.textContent = "ago" in time.dataset ? ago(then, now) : clock.format(then);
+    time.textContent = "ago" in time.dataset ? ago(then, now) : (then.getFullYear() === new Date().getFullYear() ? clock : zone).format(then);
   }
 }
 
