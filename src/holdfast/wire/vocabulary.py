@@ -118,6 +118,32 @@ class TokenStatus(StrEnum):
     REVOKED = "revoked"
 
 
+class AgentStatus(StrEnum):
+    """Whether an agent is at work: `pending` before its first run, `dormant` after 30 days without one,
+    `retired` when somebody said so."""
+
+    PENDING = "pending"
+    ACTIVE = "active"
+    DORMANT = "dormant"
+    RETIRED = "retired"
+
+
+class TokenKind(StrEnum):
+    """The `token_scope` of the HTTP API: what a token belongs to. What it may do is its `TokenScope`s."""
+
+    ACCOUNT = "account"
+    DEPLOYMENT = "agent_deployment"
+
+
+class RiskLevel(StrEnum):
+    """How much harm a span of its type could do, as its declared data risk says."""
+
+    LOW = "low"
+    MEDIUM = "medium"
+    HIGH = "high"
+    CRITICAL = "critical"
+
+
 class ErrorCode(StrEnum):
     """The `code` of an error answer: what a client decides by."""
 

@@ -118,6 +118,9 @@ agents: Final = Table(
     Column("status", Text, nullable=False),
     Column("inserted_at", _Big, nullable=False),
     Column("updated_at", _Big, nullable=False),
+    Column("owner_person_id", Text),
+    Column("team_id", Text),
+    Column("risk_profile_id", Text),
     UniqueConstraint("account_id", "external_identifier"),
     Index(None, "account_id", "name"),
 )
