@@ -57,17 +57,15 @@ class Claims:
         self._notices = notices
         self._now = now
 
-    def claim(
-        self, spend: Spend, ends_at: float | None, seconds: float, *, patient: bool
-    ) -> Generator[Command, Reply, Claim]:
-        """A claim on `spend`. Raises `BudgetExceededError` where a limit is spent, `TurnTimeoutError` where
-        there is no room before `ends_at` (`seconds` is the time that this allowed)."""
-        answer = self.budget.reserve(spend, self._now())
+    def take(self, spend: Spend, now: float, *, patient: bool) -> Claim | None:
+        """A claim on `spend`, where there is room for it now. Where there is none the patient get None, and
+        `wait`; for the others `BudgetExceededError` is raised."""
+        answer = self.budget.reserve(spend, now)
         if isinstance(answer, Reservation):
             return Claim(self, answer)
-        if not patient:
-            raise self._refused(answer)
-        return (yield from self._wait(spend, ends_at, seconds))
+        if patient:
+            return None
+        raise self._refused(answer)
 
     def settle(self, reservation: Reservation, actual: Spend) -> None:
         now = self._now()
@@ -93,7 +91,9 @@ class Claims:
     def release(self, reservation: Reservation) -> None:
         self.budget.release(reservation, self._now())
 
-    def _wait(self, spend: Spend, ends_at: float | None, seconds: float) -> Generator[Command, Reply, Claim]:
+    def wait(self, spend: Spend, ends_at: float | None, seconds: float) -> Generator[Command, Reply, Claim]:
+        """A claim on `spend`, once there is room. Raises `BudgetExceededError` where a limit is spent,
+        `TurnTimeoutError` where there is no room before `ends_at` (`seconds` is the time that this allowed)."""
         answers: list[Reservation | LimitReached] = []
 
         def enrol(wake: Callable[[], None]) -> bool:

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from holdfast.core.guardrails import Checked, GuardAction, GuardrailOutcome, GuardrailSet, GuardrailStage
+from holdfast.core.guardrails import (
+    Checked,
+    GuardAction,
+    Guardrail,
+    GuardrailOutcome,
+    GuardrailSet,
+    GuardrailStage,
+    OutputGuardrail,
+)
 from holdfast.core.ports import Notices
 from holdfast.core.stream_text import output_text
 from holdfast.errors import GuardrailViolatedError
@@ -23,10 +31,11 @@ _EVENTS: Final = {
 class Guards:
     """Every method raises `GuardrailViolatedError` on a refusal, and returns what is to be used otherwise."""
 
-    __slots__ = ("_notices", "_role", "_set")
+    __slots__ = ("_hears_models", "_notices", "_role", "_set")
 
-    def __init__(self, guardrails: GuardrailSet, role: str, notices: Notices) -> None:
-        self._set = guardrails
+    def __init__(self, guardrails: Sequence[Guardrail], role: str, notices: Notices) -> None:
+        self._set = GuardrailSet(guardrails)
+        self._hears_models = any(isinstance(one, OutputGuardrail) for one in guardrails)
         self._role = role
         self._notices = notices
 
@@ -53,6 +62,8 @@ class Guards:
     def output(self, value: object, model: str) -> object:
         """What a model answered. Guardrails see the text in a library's response object, or the value itself
         where there is none. Text cannot be changed inside such an object: its redaction is a refusal."""
+        if not self._hears_models:
+            return value
         if isinstance(value, str):
             return self._checked(value, model)
         text = output_text(value)
@@ -63,6 +74,8 @@ class Guards:
 
     def unchanged(self, text: str, model: str) -> None:
         """Text that leaves as it is, or not at all: a redaction is a refusal."""
+        if not self._hears_models:
+            return
         left = self._checked(text, model)
         if left != text:
             reason = "the text would have to be redacted, which cannot be done here"

@@ -137,9 +137,9 @@ class ToolRun:
             self._number = parts.loops.before(name, arguments)
         if parts.pace is not None:
             yield from parts.pace.place(name, 0, self._ends_at)
-        self._claim = yield from parts.claims.claim(
-            _ONE_CALL, self._ends_at, self._seconds, patient=self._request.patient
-        )
+        self._claim = parts.claims.take(_ONE_CALL, parts.now(), patient=self._request.patient)
+        if self._claim is None:
+            self._claim = yield from parts.claims.wait(_ONE_CALL, self._ends_at, self._seconds)
         return arguments
 
     def _permitted(self) -> None:

@@ -145,9 +145,10 @@ class Turn:
             parts.loops.check()
         self.number = number = parts.progress.next_turn(now)
         self._set_deadline(now)
-        self._claim = yield from parts.claims.claim(
-            request.estimate, self.ends_at, self.seconds, patient=request.patient
-        )
+        claim = parts.claims.take(request.estimate, now, patient=request.patient)
+        if claim is None:
+            claim = yield from parts.claims.wait(request.estimate, self.ends_at, self.seconds)
+        self._claim = claim
         self._record = parts.record.open(SpanType.TURN, f"turn {number}")
         parts.notices.tell(
             AgentEventName.TURN_STARTED, AgentEventStatus.RUNNING, None, {"turn": number, "model": self.model}

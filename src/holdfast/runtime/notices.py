@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Mapping
 from typing import Final
 
 from holdfast.core.ports import Record
-from holdfast.runtime.sinks import EventSink, RingBufferEventSink
+from holdfast.runtime.sinks import EventSink
 from holdfast.wire.agent_events import (
     AgentEvent,
     AgentEventName,
@@ -51,13 +52,13 @@ class SessionEvents:
         self._sink = sink
         self._sink_raised = False
         self._record = record
-        self._kept = RingBufferEventSink(keep)
+        self._kept = deque[AgentEvent](maxlen=keep)
         self.count = 0
 
     @property
     def latest(self) -> list[AgentEvent]:
         """The latest events, oldest first: a copy. `count` says how many there were in all."""
-        return self._kept.events
+        return list(self._kept)
 
     def tell(
         self,
@@ -83,7 +84,7 @@ class SessionEvents:
 
     def emit(self, event: AgentEvent) -> None:
         self.count += 1
-        self._kept.emit(event)
+        self._kept.append(event)
         try:
             self._sink.emit(event)
         except Exception as error:  # noqa: BLE001 - a sink that raises never breaks a session

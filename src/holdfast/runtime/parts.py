@@ -14,7 +14,6 @@ from holdfast.core.budget import Budget
 from holdfast.core.budget_limits import Limits
 from holdfast.core.claim import Claims
 from holdfast.core.guarding import Guards
-from holdfast.core.guardrails import GuardrailSet
 from holdfast.core.lifecycle import AgentWorker
 from holdfast.core.loopguard import LoopGuard
 from holdfast.core.looping import LoopWatch
@@ -101,7 +100,7 @@ def assemble(setup: Setup, worker: AgentWorker, *, is_async: bool, heritage: Her
     recovery = RecoveryContext()
     progress = _progress(setup, worker, record, started, heritage)
     claims = _claims(setup, events, now, heritage)
-    guards = Guards(GuardrailSet(setup.guardrails), role, events)
+    guards = Guards(tuple(setup.guardrails), role, events)
     loops = None if setup.loop_guard is None else LoopWatch(LoopGuard(setup.loop_guard), events, now)
     plan = setup.recovery.plan() if setup.recover else None
     return Parts(
