@@ -105,3 +105,10 @@ def test_without_typer_the_install_line_is_printed():
     assert done.returncode == 1
     assert "pip install 'holdfast[server]'" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_small_commands_do_not_load_the_server():
+    """`version`, `doctor` and their like start without importing what only the server needs."""
+    code = "import sys, holdfast.cli.app; print({'litestar', 'sqlalchemy', 'uvicorn', 'jinja2'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

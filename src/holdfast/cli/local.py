@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 import typer
@@ -15,14 +15,12 @@ from holdfast._clock import utc_now_ns
 from holdfast._settings import state_dir
 from holdfast.cli.api import Server
 from holdfast.errors import CommandError
-from holdfast.server.app import open_store
-from holdfast.server.config import ServerConfig
-from holdfast.server.services.auth import Auth
-from holdfast.server.services.setup import DEFAULT_ACCOUNT as ACCOUNT
 from holdfast.tracing.destination import LOCAL_SERVER_FILE
 
+if TYPE_CHECKING:
+    from holdfast.server.services.auth import Auth
+
 __all__ = [
-    "ACCOUNT",
     "Announcement",
     "DataOption",
     "announcement",
@@ -54,11 +52,19 @@ DataOption = Annotated[
 
 
 @contextmanager
-def local_auth(data: Path | None) -> Generator[Auth]:
-    """The tokens of this machine's database, which a running server may have open too. Raises `StoreError`."""
+def local_auth(data: Path | None) -> Generator[tuple[Auth, str]]:
+    """The tokens of this machine's database, which a running server may have open too, and their account.
+
+    Raises `StoreError`.
+    """
+    from holdfast.server.app import open_store  # the server takes a second to import: not for every command
+    from holdfast.server.config import ServerConfig
+    from holdfast.server.services.auth import Auth
+    from holdfast.server.services.setup import DEFAULT_ACCOUNT
+
     store = open_store(ServerConfig.from_settings(data=data))
     try:
-        yield Auth(store, utc_now_ns)
+        yield Auth(store, utc_now_ns), DEFAULT_ACCOUNT
     finally:
         store.close()
 

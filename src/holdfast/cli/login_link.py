@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from holdfast.cli.local import ACCOUNT, local_auth, running_server
+from holdfast.cli.local import local_auth, running_server
 from holdfast.cli.output import JsonFlag, console, print_json, remarks
 from holdfast.errors import CommandError
 
@@ -16,8 +16,8 @@ def login_link(json: JsonFlag = False) -> None:
     server = running_server()
     if server is None:
         raise CommandError("no server runs on this machine", fix="start one with `holdfast serve`")
-    with local_auth(Path(server.data)) as auth:
-        link = f"{server.url}/login?code={auth.login_code(ACCOUNT)}"
+    with local_auth(Path(server.data)) as (auth, account):
+        link = f"{server.url}/login?code={auth.login_code(account)}"
     if json:
         print_json({"url": link})
     else:

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-import webbrowser
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from holdfast._version import __version__
-from holdfast.cli.hosting import Presence, near_address, start_errors, stoppable
 from holdfast.cli.local import DataOption
-from holdfast.cli.output import JsonFlag, console, print_json, remarks
-from holdfast.server.config import ServerConfig
-from holdfast.server.running import Listening
-from holdfast.server.running import serve as run_server
+from holdfast.cli.output import JsonFlag
 
 __all__ = ["serve"]
 
@@ -35,40 +28,10 @@ def serve(
 
     With --json it prints one line, {"url", "login_url", "data", "version"}, when it answers.
     """
+    from holdfast.cli.serve_run import (
+        run_server,  # the server takes a second to import: not for every command
+    )
+    from holdfast.server.config import ServerConfig
+
     config = ServerConfig.from_settings(data=data, host=host, port=port)
-    presence = Presence(config.data)
-
-    def ready(listening: Listening) -> None:
-        presence.announce(listening)
-        login_url = listening.login_url.replace(listening.url, near_address(listening.url), 1)
-        if json:
-            print_json(
-                {
-                    "url": near_address(listening.url),
-                    "login_url": login_url,
-                    "data": str(config.data),
-                    "version": __version__,
-                }
-            )
-        else:
-            _greet(near_address(listening.url), login_url, config.data)
-        if open_browser:
-            webbrowser.open(login_url)
-
-    with start_errors(config), stoppable():
-        try:
-            run_server(config, ready=ready)
-        finally:
-            presence.leave()
-    if not json:
-        if presence.adopted:
-            remarks.print(f"[dim]Delivered {presence.adopted:,} operations that ended processes had left.[/]")
-        remarks.print("[dim]Stopped.[/]")
-
-
-def _greet(url: str, login_url: str, data: Path) -> None:
-    console.print(f"[bold]Holdfast {__version__}[/] at [bold]{url}[/]")
-    console.print(f"  log in   {login_url}", markup=False)
-    console.print("           [dim]works once, for 15 minutes; a fresh one: holdfast login-link[/]")
-    console.print(f"  data     {data}", markup=False)
-    console.print("[dim]Ctrl-C stops it.[/]")
+    run_server(config, open_browser=open_browser, json=json)

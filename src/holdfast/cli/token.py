@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 from msgspec import Struct
 
 from holdfast._clock import iso_utc, utc_now_ns
-from holdfast.cli.local import ACCOUNT, DataOption, local_auth
+from holdfast.cli.local import DataOption, local_auth
 from holdfast.cli.output import JsonFlag, console, plain_table, print_json, remarks
 from holdfast.errors import ApiError, CommandError
-from holdfast.server.services.auth import TokenInfo
 from holdfast.wire.vocabulary import TokenScope, TokenStatus
+
+if TYPE_CHECKING:
+    from holdfast.server.services.auth import TokenInfo
 
 __all__ = ["token"]
 
@@ -50,9 +52,9 @@ def create(
 ) -> None:
     """Make a token. It is shown once and cannot be had again."""
     until = None if expires is None else utc_now_ns() + _nanoseconds(expires)
-    with local_auth(data) as auth:
+    with local_auth(data) as (auth, account):
         info, secret = auth.create_token(
-            ACCOUNT, name, frozenset(scope or [TokenScope.INGEST]), expires_at=until
+            account, name, frozenset(scope or [TokenScope.INGEST]), expires_at=until
         )
     if json:
         print_json(_shown(info, secret))
@@ -64,8 +66,8 @@ def create(
 @token.command("list")
 def list_tokens(data: DataOption = None, json: JsonFlag = False) -> None:
     """List the tokens, newest first."""
-    with local_auth(data) as auth:
-        found = auth.tokens(ACCOUNT)
+    with local_auth(data) as (auth, account):
+        found = auth.tokens(account)
     if json:
         print_json([_shown(info) for info in found])
         return
@@ -95,14 +97,14 @@ def revoke(
     json: JsonFlag = False,
 ) -> None:
     """Revoke a token for good. A running server obeys within five seconds."""
-    with local_auth(data) as auth:
-        found = [info for info in auth.tokens(ACCOUNT) if which in (info.id, info.hint)]
+    with local_auth(data) as (auth, account):
+        found = [info for info in auth.tokens(account) if which in (info.id, info.hint)]
         if len(found) != 1:
             problem = "several tokens begin with" if found else "there is no token"
             fix = "name it by its id: `holdfast token list --json`" if found else "see `holdfast token list`"
             raise CommandError(f"{problem} {which!r}", fix=fix)
         try:
-            auth.set_status(ACCOUNT, found[0].id, TokenStatus.REVOKED)
+            auth.set_status(account, found[0].id, TokenStatus.REVOKED)
         except ApiError:
             raise CommandError(f"{which} was revoked before") from None
     if json:
