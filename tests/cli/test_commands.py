@@ -112,3 +112,17 @@ def test_small_commands_do_not_load_the_server():
     code = "import sys, holdfast.cli.app; print({'litestar', 'sqlalchemy', 'uvicorn', 'jinja2'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+def test_without_the_server_extra_the_install_line_is_printed(tmp_path):
+    """Where only the client is installed, `serve` says how to install the rest."""
+    code = (
+        "import sys; sys.modules['litestar'] = None; "
+        f"sys.argv = ['holdfast', 'serve', '--port', '0', '--data', {str(tmp_path)!r}]; "
+        "from holdfast.cli import main; main()"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "needs litestar" in done.stderr
+    assert "pip install 'holdfast[server]'" in done.stderr
+    assert "Traceback" not in done.stderr

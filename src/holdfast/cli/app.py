@@ -76,6 +76,10 @@ def run() -> int:
         return _fail(str(error))
     except OSError as error:
         return _fail(str(error))
+    except ModuleNotFoundError as missing:
+        if missing.name is None or missing.name.startswith("holdfast"):
+            raise
+        return _fail(f"this command needs {missing.name}", "pip install 'holdfast[server]'")
     except KeyboardInterrupt:
         return 130
     return 0
