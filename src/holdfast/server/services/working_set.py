@@ -20,7 +20,7 @@ _PENDING = InstanceStatus.PENDING.value
 _LIVE = Purpose.LIVE.value
 
 
-class SpanWork(Struct):
+class SpanWork(Struct, gc=False):
     """A span in work. `known`: the store has it already, and `body` holds changes unless `whole`."""
 
     row: SpanRow

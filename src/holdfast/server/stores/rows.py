@@ -1,7 +1,8 @@
 """The rows that the write path works on. Their fields are the columns of the tables, in the same order.
 
 They are mutable, unlike every other record here: applying an operation changes the row in place, a hundred
-thousand times a second, before it is written once.
+thousand times a second, before it is written once. They hold no containers, so the garbage collector need not
+look at them (`gc=False`).
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ __all__ = [
 ]
 
 
-class InstanceRow(Struct, kw_only=True):
+class InstanceRow(Struct, kw_only=True, gc=False):
     key: int
     account_id: str
     id: str
@@ -73,7 +74,7 @@ class InstanceRow(Struct, kw_only=True):
     violations: int = 0
 
 
-class SpanRow(Struct):
+class SpanRow(Struct, gc=False):
     instance_key: int
     id: str
     body_key: int
@@ -100,7 +101,7 @@ class SpanRow(Struct):
     summary: str | None = None
 
 
-class BodyRow(Struct):
+class BodyRow(Struct, gc=False):
     key: int
     payload: bytes | None = None
     result_payload: bytes | None = None
@@ -113,7 +114,7 @@ BodyChange = BodyRow
 """A body whose None fields mean “leave as it is”."""
 
 
-class EventRow(Struct):
+class EventRow(Struct, gc=False):
     instance_key: int
     id: str
     span_id: str | None
@@ -124,7 +125,7 @@ class EventRow(Struct):
     payload: bytes | None
 
 
-class QualityRow(Struct):
+class QualityRow(Struct, gc=False):
     instance_key: int
     name: str
     timestamp: int
@@ -133,7 +134,7 @@ class QualityRow(Struct):
     violations: int | None = None
 
 
-class CheckRow(Struct):
+class CheckRow(Struct, gc=False):
     instance_key: int
     subject: str
     ticket: int
