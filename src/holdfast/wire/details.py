@@ -6,8 +6,11 @@ from typing import Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
+from holdfast.wire.vocabulary import RiskLevel
+
 __all__ = [
     "EMPTY_OBJECT",
+    "SINGLE_QUALITY",
     "UNKNOWN_ID",
     "EventDetails",
     "InstanceDetails",
@@ -18,6 +21,9 @@ __all__ = [
 
 UNKNOWN_ID = "unknown"
 """Stands for the agent, version, environment or deployment of a run whose registration has not arrived."""
+
+SINGLE_QUALITY = "quality"
+"""The name under which the one unnamed judgement that older clients know is kept among the named ones."""
 
 EMPTY_OBJECT = Raw(b"{}")
 
@@ -54,6 +60,9 @@ class InstanceDetails(Struct, frozen=True, kw_only=True):
     span_counts: SpanCounts
     quality_payloads: dict[str, Raw]
     quality_summaries: dict[str, str]
+    quality_payload: Raw
+    """The record named `quality` once more: what older clients read."""
+    quality_summary: str | None
     name: str | None = None
     parent: str | None = None
     registered: bool = True
@@ -89,8 +98,8 @@ class SpanDetails(Struct, frozen=True, kw_only=True):
     updated_at: str
     violations: int | None = None
     purpose: str | UnsetType = UNSET
-    risk_level: None = None
-    risk_score: None = None
+    risk_level: RiskLevel | None = None
+    risk_score: float | None = None
     sensitive_encoding: bool = False
     type: Literal["agent_span"] = "agent_span"
 

@@ -85,6 +85,8 @@ class SchemaVersion(Struct, frozen=True, kw_only=True, omit_defaults=True):
     span_result_schemas: dict[str, dict[str, object]] | None = None
     span_type_schemas: list[SpanTypeSchema] | None = None
     quality_schemas: list[QualitySchema] | None = None
+    quality_schema: dict[str, object] | None = None
+    """The schema of the one unnamed judgement that older writers know."""
 
 
 class RecordedError(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -8,7 +8,6 @@ from typing import Final
 import msgspec
 from msgspec import UNSET, Struct
 
-from holdfast._ids import new_id
 from holdfast.errors import ApiError
 from holdfast.server.services.apply_runs import (
     add_event,
@@ -21,7 +20,8 @@ from holdfast.server.services.apply_runs import (
 from holdfast.server.services.apply_spans import create_span, finish_span
 from holdfast.server.services.auth import Principal
 from holdfast.server.services.details import control_of, event_details, instance_details, span_details
-from holdfast.server.services.registration import agent_named
+from holdfast.server.services.new_ids import new_pfid
+from holdfast.server.services.registration import check_registration
 from holdfast.server.services.working_set import SpanWork, WorkingSet
 from holdfast.server.stores.rows import InstanceRow
 from holdfast.wire.details import EventDetails, InstanceDetails, SpanDetails
@@ -87,7 +87,7 @@ def apply_batch(work: WorkingSet, batch: Batch) -> BatchResult:
                 result.answers[place] = touched if isinstance(touched, bytes) else _answer(work, *touched)
     for run_id in wanted:
         run = work.run(account_id, run_id)
-        if run is not None and (control := control_of(run)) is not None:
+        if run is not None and (control := control_of(run)) is not None and _is_within(batch.who, run):
             result.control[run_id] = control
     return result
 
@@ -123,46 +123,45 @@ def _apply_tolerantly(work: WorkingSet, who: Principal, op: Operation) -> _Touch
     account_id = who.account_id
     if isinstance(op, SpanFinish):
         if op.agent_instance_id is None:
-            run = _run_with_span(work, account_id, op.agent_span_id)
+            run = _run_with_span(work, who, op.agent_span_id)
         else:
-            run = _run_or_room(work, account_id, op.agent_instance_id)
+            run = _run_or_room(work, who, op.agent_instance_id)
         return run, finish_span(work, run, op, strict=False)
     if isinstance(op, SpanCreate):
-        run = _run_or_room(work, account_id, op.agent_instance_id)
+        run = _run_or_room(work, who, op.agent_instance_id)
         span_id = op.id
         if span_id is None:
             span_id = _derived_id(run.id, op.idempotency_key)
             work.load(account_id, {run.id: [span_id]})
         return run, create_span(work, run, op, span_id)
     if isinstance(op, InstanceRegister):
-        agent_named(op, who)
+        check_registration(work.transaction, op, who)
         run_id = op.id or _derived_id(account_id, op.idempotency_key)
         if op.id is None:
             work.load(account_id, {run_id: ()})
     else:
         run_id = op.agent_instance_id
-    run = _run_or_room(work, account_id, run_id)
+    run = _run_or_room(work, who, run_id)
     return _apply_to_run(work, who, run, op, strict=False)
 
 
 def _apply_strictly(work: WorkingSet, who: Principal, op: Operation) -> _Touched | bytes:
     account_id = who.account_id
-    remembered = (account_id, _action(op), op.idempotency_key)
+    remembered = (who.reach.replay_scope, _action(op), op.idempotency_key)
     stored = work.responses.get(remembered) or work.transaction.stored_response(*remembered)
     if stored is not None:
         return stored
     if isinstance(op, InstanceRegister):
-        agent_named(op, who)
-        run_id = op.id or new_id()
-        run = _run_or_room(work, account_id, run_id)
+        check_registration(work.transaction, op, who)
+        run = _run_or_room(work, who, op.id or new_pfid(account_id, work.now))
         touched = _apply_to_run(work, who, run, op, strict=True)
     elif isinstance(op, SpanFinish):
-        run = _run_with_span(work, account_id, op.agent_span_id, op.agent_instance_id)
+        run = _run_with_span(work, who, op.agent_span_id, op.agent_instance_id)
         touched = run, finish_span(work, run, op, strict=True)
     else:
-        run = _known_run(work, account_id, op.agent_instance_id)
+        run = _known_run(work, who, op.agent_instance_id)
         if isinstance(op, SpanCreate):
-            touched = run, create_span(work, run, op, op.id or new_id())
+            touched = run, create_span(work, run, op, op.id or new_pfid(account_id, work.now))
         else:
             touched = _apply_to_run(work, who, run, op, strict=True)
     answer = _answer(work, *touched)
@@ -194,23 +193,41 @@ def _apply_to_run(
     return run, None
 
 
-def _run_or_room(work: WorkingSet, account_id: str, run_id: str) -> InstanceRow:
-    run = work.run(account_id, run_id)
-    return work.new_run(account_id, run_id) if run is None else run
-
-
-def _known_run(work: WorkingSet, account_id: str, run_id: str) -> InstanceRow:
-    run = work.run(account_id, run_id)
+def _run_or_room(work: WorkingSet, who: Principal, run_id: str) -> InstanceRow:
+    run = work.run(who.account_id, run_id)
     if run is None:
-        raise ApiError(404, ErrorCode.NOT_FOUND, f"agent instance {run_id} not_found")
+        run = work.new_run(who.account_id, run_id)
+        run.agent_id, run.environment_id = who.agent_id, who.environment_id
+        return run
+    if not _is_within(who, run):
+        raise _no_run(run_id)
     return run
 
 
-def _run_with_span(work: WorkingSet, account_id: str, span_id: str, run_id: str | None = None) -> InstanceRow:
+def _known_run(work: WorkingSet, who: Principal, run_id: str) -> InstanceRow:
+    run = work.run(who.account_id, run_id)
+    if run is None or not _is_within(who, run):
+        raise _no_run(run_id)
+    return run
+
+
+def _run_with_span(work: WorkingSet, who: Principal, span_id: str, run_id: str | None = None) -> InstanceRow:
+    account_id = who.account_id
     run = work.run(account_id, run_id) if run_id else work.run_of_span(account_id, span_id)
-    if run is None or (run.key, span_id) not in work.spans:
+    if run is None or (run.key, span_id) not in work.spans or not _is_within(who, run):
         raise ApiError(404, ErrorCode.NOT_FOUND, f"agent span {span_id} not_found")
     return run
+
+
+def _is_within(who: Principal, run: InstanceRow) -> bool:
+    """Whether the token reaches this run; what it does not reach looks unknown to it."""
+    if who.agent_id is None and who.environment_id is None:
+        return True
+    return who.reach.covers(run.account_id, run.agent_id, run.environment_id)
+
+
+def _no_run(run_id: str) -> ApiError:
+    return ApiError(404, ErrorCode.NOT_FOUND, f"agent instance {run_id} not_found")
 
 
 def _derived_id(*parts: str) -> str:

@@ -14,6 +14,7 @@ from holdfast._ids import new_id
 from holdfast.errors import ApiError
 from holdfast.server.stores import tokens as rows
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.reach import Reach
 from holdfast.wire.vocabulary import ErrorCode, TokenScope, TokenStatus
 
 __all__ = ["Auth", "Principal", "TokenInfo", "WebSession"]
@@ -36,6 +37,11 @@ class Principal:
     scopes: frozenset[TokenScope]
     agent_id: str | None = None
     environment_id: str | None = None
+
+    @property
+    def reach(self) -> Reach:
+        """What it may touch."""
+        return Reach(account_id=self.account_id, agent_id=self.agent_id, environment_id=self.environment_id)
 
     def need(self, *any_of: TokenScope) -> None:
         """Raises `ApiError` 403 unless one of the scopes is there."""

@@ -12,6 +12,7 @@ from holdfast._clock import iso_utc
 from holdfast.server.stores.rows import BodyRow, EventRow, InstanceRow, QualityRow, SpanRow
 from holdfast.wire.details import (
     EMPTY_OBJECT,
+    SINGLE_QUALITY,
     UNKNOWN_ID,
     EventDetails,
     InstanceDetails,
@@ -37,6 +38,7 @@ def control_of(run: InstanceRow) -> Control | None:
 
 def instance_details(run: InstanceRow, quality: Iterable[QualityRow] = ()) -> InstanceDetails:
     kept = [record for record in quality if record.payload is not None]
+    single = next((record for record in kept if record.name == SINGLE_QUALITY), None)
     return InstanceDetails(
         id=run.id,
         account_id=run.account_id,
@@ -63,6 +65,8 @@ def instance_details(run: InstanceRow, quality: Iterable[QualityRow] = ()) -> In
         ),
         quality_payloads={record.name: _object(record.payload) for record in kept},
         quality_summaries={record.name: record.summary for record in kept if record.summary is not None},
+        quality_payload=NO_JSON if single is None else _object(single.payload),
+        quality_summary=None if single is None else single.summary,
         name=run.name,
         parent=run.parent,
         registered=run.registered_at is not None,

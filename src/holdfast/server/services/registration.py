@@ -7,14 +7,30 @@ from typing import Final
 
 import msgspec
 
+from holdfast.errors import ApiError
 from holdfast.server.services.auth import Principal
 from holdfast.server.services.reading import NAME_LENGTH, TEXT_LENGTH, invalid, text
 from holdfast.server.stores import catalogue
 from holdfast.server.stores.base import WriteTransaction
 from holdfast.server.stores.rows import InstanceRow
-from holdfast.wire.operations import AgentVersion, InstanceRegister, SchemaVersion, SpanTypeSchema
+from holdfast.wire.details import SINGLE_QUALITY
+from holdfast.wire.operations import (
+    AgentVersion,
+    InstanceRegister,
+    QualitySchema,
+    SchemaVersion,
+    SpanTypeSchema,
+)
+from holdfast.wire.vocabulary import ErrorCode
 
-__all__ = ["DEFAULT_ENVIRONMENT", "agent_named", "merged_schemas", "settle"]
+__all__ = [
+    "DEFAULT_ENVIRONMENT",
+    "check_registration",
+    "encoded_schemas",
+    "encoded_version",
+    "merged_schemas",
+    "settle",
+]
 
 DEFAULT_ENVIRONMENT: Final = "default"
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
@@ -25,13 +41,13 @@ def settle(
 ) -> None:
     """Fill in what the run belongs to. A token that is bound to an agent or an environment decides over
     what the registration says."""
-    wanted = agent_named(op, who)
+    wanted = _agent_named(op, who)
     connection = transaction.connection
     run.environment_id = who.environment_id or catalogue.ensure_environment(
         connection, run.account_id, _name(op.environment_id) or DEFAULT_ENVIRONMENT, now
     )
     run.agent_id = who.agent_id or catalogue.ensure_agent(connection, run.account_id, wanted, now)
-    version = _version(op.agent_version or AgentVersion())
+    version = encoded_version(op.agent_version or AgentVersion())
     run.agent_version_id = catalogue.ensure_version(connection, run.agent_id, version, now)
     run.deployment_id = catalogue.ensure_deployment(
         connection,
@@ -41,12 +57,30 @@ def settle(
         now,
     )
     if op.agent_schema_version is not None:
-        content = _schemas(op.agent_schema_version)
+        content = encoded_schemas(op.agent_schema_version)
         if content is not None:
             run.schema_version_id = catalogue.ensure_schema_version(connection, run.agent_id, content, now)
 
 
-def agent_named(op: InstanceRegister, who: Principal) -> str:
+def check_registration(transaction: WriteTransaction, op: InstanceRegister, who: Principal) -> None:
+    """Raises `ApiError`: 422 where no agent is named, 403 where another is than the one that the token is
+    bound to; the same for environments. The answer does not tell whether that other one exists."""
+    _agent_named(op, who)
+    connection, account_id = transaction.connection, who.account_id
+    agent, environment = _name(op.agent_id), _name(op.environment_id)
+    if who.agent_id is not None and agent is not None:
+        _must_be(who.agent_id, catalogue.find_agent(connection, account_id, agent), "agent")
+    if who.environment_id is not None and environment is not None:
+        found = catalogue.find_environment(connection, account_id, environment)
+        _must_be(who.environment_id, found, "environment")
+
+
+def _must_be(bound: str, found: str | None, what: str) -> None:
+    if found != bound:
+        raise ApiError(403, ErrorCode.FORBIDDEN, f"this token is bound to another {what}")
+
+
+def _agent_named(op: InstanceRegister, who: Principal) -> str:
     """The agent's id or name. Raises `ApiError` 422 where there is none."""
     wanted = who.agent_id or _name(op.agent_id)
     if not wanted:
@@ -66,14 +100,18 @@ def merged_schemas(given: SchemaVersion) -> SchemaVersion:
         for name, schema in (given.span_schemas or {}).items()
     }
     types |= {entry.name: entry for entry in given.span_type_schemas or ()}
-    qualities = {entry.name: entry for entry in given.quality_schemas or ()}
+    qualities: dict[str, QualitySchema] = {}
+    if given.quality_schema is not None:
+        qualities[SINGLE_QUALITY] = QualitySchema(name=SINGLE_QUALITY, schema=given.quality_schema)
+    qualities |= {entry.name: entry for entry in given.quality_schemas or ()}
     return SchemaVersion(
         span_type_schemas=[types[name] for name in sorted(types)],
         quality_schemas=[qualities[name] for name in sorted(qualities)],
     )
 
 
-def _schemas(given: SchemaVersion) -> catalogue.SchemaContent | None:
+def encoded_schemas(given: SchemaVersion) -> catalogue.SchemaContent | None:
+    """What is kept of it; None where there is nothing in it."""
     content = _encode(merged_schemas(given))
     if content == _encode(SchemaVersion(span_type_schemas=[], quality_schemas=[])):
         return None
@@ -84,7 +122,8 @@ def _schemas(given: SchemaVersion) -> catalogue.SchemaContent | None:
     )
 
 
-def _version(given: AgentVersion) -> catalogue.VersionContent:
+def encoded_version(given: AgentVersion) -> catalogue.VersionContent:
+    """What is kept of it."""
     environment = _encode(given.runtime_environment) if given.runtime_environment else None
     return catalogue.VersionContent(
         content_hash=hashlib.sha256(_encode(given)).hexdigest(),

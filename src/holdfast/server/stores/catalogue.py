@@ -25,6 +25,8 @@ __all__ = [
     "ensure_environment",
     "ensure_schema_version",
     "ensure_version",
+    "find_agent",
+    "find_environment",
     "read_schema_version",
 ]
 
@@ -55,23 +57,31 @@ def ensure_account(connection: Connection, account_id: str, now: int) -> None:
         connection.execute(insert(accounts).values(row))
 
 
-def ensure_environment(connection: Connection, account_id: str, wanted: str, now: int) -> str:
-    """The id of the account's environment with this id or name, made where there is none."""
+def find_environment(connection: Connection, account_id: str, wanted: str) -> str | None:
+    """The id of the account's environment with this id or name."""
     found = connection.execute(
-        select(environments.c.id).where(
+        select(environments.c.id)
+        .where(
             environments.c.account_id == account_id,
             or_(environments.c.id == wanted, environments.c.name == wanted),
         )
+        .order_by((environments.c.id == wanted).desc())
     ).scalar()
+    return None if found is None else str(found)
+
+
+def ensure_environment(connection: Connection, account_id: str, wanted: str, now: int) -> str:
+    """The id of the account's environment with this id or name, made where there is none."""
+    found = find_environment(connection, account_id, wanted)
     if found is not None:
-        return str(found)
+        return found
     row = {"id": new_id(), "account_id": account_id, "name": wanted, "inserted_at": now, "updated_at": now}
     connection.execute(insert(environments).values(row))
     return str(row["id"])
 
 
-def ensure_agent(connection: Connection, account_id: str, wanted: str, now: int) -> str:
-    """The id of the account's agent with this id, external identifier or name, made where there is none."""
+def find_agent(connection: Connection, account_id: str, wanted: str) -> str | None:
+    """The id of the account's agent with this id, external identifier or name; the oldest of several."""
     found = connection.execute(
         select(agents.c.id)
         .where(
@@ -80,8 +90,14 @@ def ensure_agent(connection: Connection, account_id: str, wanted: str, now: int)
         )
         .order_by((agents.c.id == wanted).desc(), agents.c.inserted_at)
     ).scalar()
+    return None if found is None else str(found)
+
+
+def ensure_agent(connection: Connection, account_id: str, wanted: str, now: int) -> str:
+    """The id of the account's agent with this id, external identifier or name, made where there is none."""
+    found = find_agent(connection, account_id, wanted)
     if found is not None:
-        return str(found)
+        return found
     row = {
         "id": new_id(),
         "account_id": account_id,
