@@ -9,8 +9,9 @@ from typing import Final
 
 from holdfast.server.services.run_tree import SpanTree, grow_tree
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.reads_runs import RunFilter, RunReads, RunSums, RunVersion
+from holdfast.server.stores.reads_runs import RunReads
 from holdfast.server.stores.reads_spans import SpanReads
+from holdfast.server.stores.run_views import RunFilter, RunSums, RunVersion
 
 __all__ = ["Queries"]
 

@@ -6,13 +6,23 @@ no index can answer (a text inside names) looks at a bounded number of runs and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Connection, Row, desc, func, or_, select, tuple_
 
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.run_views import (
+    AgentChoice,
+    RunBody,
+    RunCursor,
+    RunEvent,
+    RunFilter,
+    RunQuality,
+    RunRecord,
+    RunSlice,
+    RunSums,
+    RunVersion,
+)
 from holdfast.server.stores.schema import (
     agent_versions,
     agents,
@@ -23,177 +33,10 @@ from holdfast.server.stores.schema import (
     rollups,
 )
 
-__all__ = [
-    "SCAN_LIMIT",
-    "AgentChoice",
-    "RunBody",
-    "RunCursor",
-    "RunEvent",
-    "RunFilter",
-    "RunQuality",
-    "RunReads",
-    "RunRecord",
-    "RunSlice",
-    "RunSums",
-    "RunVersion",
-]
+__all__ = ["SCAN_LIMIT", "RunReads"]
 
 SCAN_LIMIT: Final = 10_000
 """How many runs one search for a text looks at, at most."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunFilter:
-    """Which runs. Times are nanoseconds; `since` is included, `until` is not."""
-
-    account_id: str
-    agent_id: str | None = None
-    status: str | None = None
-    since: int | None = None
-    until: int | None = None
-    text: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunCursor:
-    """A place in the list, newest first."""
-
-    begun_at: int
-    key: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunRecord:
-    """What lists and the head of a run page show of a run. Money is nano-dollars, times nanoseconds."""
-
-    key: int
-    id: str
-    name: str | None
-    root_name: str | None
-    status: str
-    purpose: str
-    agent_id: str | None
-    agent_name: str | None
-    version_name: str | None
-    version_identifier: str | None
-    begun_at: int
-    started_at: int | None
-    finished_at: int | None
-    updated_at: int
-    spans_total: int
-    spans_pending: int
-    spans_active: int
-    spans_complete: int
-    spans_failed: int
-    spans_cancelled: int
-    llm_calls: int
-    tool_calls: int
-    errors: int
-    input_tokens: int
-    output_tokens: int
-    cache_read_tokens: int
-    cache_write_tokens: int
-    reasoning_tokens: int
-    cost_nano: int
-    cost_reported: int
-    cost_computed: int
-    cost_estimated: int
-    cost_unknown: int
-    events: int
-    violations: int
-    error_type: str | None
-    termination_reason: str | None
-    external_identifier: str | None
-    parent: str | None
-    sdk: str | None
-    environment: str | None
-    closed_by_server: int
-
-
-@dataclass(frozen=True, slots=True)
-class RunBody:
-    """The JSON of a run, as the bytes that came."""
-
-    attributes: bytes | None
-    finish_attributes: bytes | None
-    error: bytes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSlice:
-    """One page of the list. `newer` and `older` say whether to look further, and from where.
-
-    `scanned_to` is set where a search stopped at `SCAN_LIMIT` before the page was full: the time of the
-    oldest (or, going newer, newest) run it looked at.
-    """
-
-    runs: Sequence[RunRecord]
-    newer: RunCursor | None
-    older: RunCursor | None
-    scanned_to: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class RunVersion:
-    """Changes whenever something of a run has changed that its page shows."""
-
-    key: int
-    status: str
-    stamp: tuple[int, ...]
-
-    def __str__(self) -> str:
-        return "-".join(format(part, "x") for part in self.stamp)
-
-
-@dataclass(frozen=True, slots=True)
-class RunSums:
-    """Sums over the runs that began in some hours."""
-
-    pending: int
-    active: int
-    complete: int
-    failed: int
-    cancelled: int
-    terminated: int
-    spans: int
-    errors: int
-    input_tokens: int
-    output_tokens: int
-    cost_nano: int
-    cost_unknown: int
-    llm_calls: int
-
-    def __add__(self, other: RunSums) -> RunSums:
-        return RunSums(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
-
-    @property
-    def runs(self) -> int:
-        return self.pending + self.active + self.complete + self.failed + self.cancelled + self.terminated
-
-
-@dataclass(frozen=True, slots=True)
-class AgentChoice:
-    id: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class RunEvent:
-    id: str
-    span_id: str | None
-    name: str
-    level: str
-    timestamp: int
-    payload: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class RunQuality:
-    name: str
-    timestamp: int
-    payload: bytes | None
-    summary: str | None
-    violations: int | None
 
 
 _i: Final = instances.c

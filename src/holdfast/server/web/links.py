@@ -8,7 +8,7 @@ from typing import Self
 from urllib.parse import quote, unquote, urlencode
 
 from holdfast.server.services.run_tree import TreeView
-from holdfast.server.stores.reads_runs import RunCursor
+from holdfast.server.stores.run_views import RunCursor
 
 __all__ = ["ListQuery", "RunQuery", "id_from_path", "run_path"]
 

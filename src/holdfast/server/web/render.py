@@ -12,7 +12,15 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from holdfast.server.web.pages import Shown
 
-__all__ = ["STATIC_FILES", "StaticFile", "environment", "render", "static_file", "static_url"]
+__all__ = [
+    "STATIC_FILES",
+    "StaticFile",
+    "environment",
+    "load_templates",
+    "render",
+    "static_file",
+    "static_url",
+]
 
 _HERE: Final = Path(__file__).parent
 STATIC_FILES: Final = {
@@ -63,6 +71,12 @@ def environment() -> Environment:
     )
     made.globals["static"] = static_url  # pyright: ignore[reportArgumentType] - inferred from its defaults
     return made
+
+
+def load_templates() -> None:
+    """Compile them all: a mistake in one is found at the start, and the first reader does not wait."""
+    for name in environment().list_templates():
+        environment().get_template(name)
 
 
 def render(shown: Shown) -> str:

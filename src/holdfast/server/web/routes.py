@@ -21,7 +21,7 @@ from holdfast.server.web.links import ListQuery, RunQuery, id_from_path, run_pat
 from holdfast.server.web.live import follow_run
 from holdfast.server.web.pages import LoginPage, Shown, Theme
 from holdfast.server.web.raw import raw_part
-from holdfast.server.web.render import static_file
+from holdfast.server.web.render import load_templates, static_file
 from holdfast.server.web.run_list_page import run_list_page
 from holdfast.server.web.run_page import OpenRun, open_run
 from holdfast.server.web.tree_rows import ROWS
@@ -193,6 +193,7 @@ async def _form(request: AnyRequest) -> dict[str, str]:
 
 def web_routes() -> list[Router]:
     """All pages. What goes wrong in them is told on a page."""
+    load_templates()
     handlers = [
         runs,
         run,

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from holdfast.server.services.clean_text import clip, one_line
 from holdfast.server.services.queries import Queries
-from holdfast.server.stores.reads_runs import RunFilter, RunRecord, RunSlice, RunSums
+from holdfast.server.stores.run_views import RunFilter, RunRecord, RunSlice, RunSums
 from holdfast.server.web.format import amount, duration, money, utc_text
 from holdfast.server.web.links import ListQuery, run_path
 from holdfast.server.web.pages import Choice, Empty, Facet, Fact, RunListPage, RunRow, Shell

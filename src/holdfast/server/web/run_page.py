@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from holdfast.server.services.clean_text import clean
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.run_tree import SpanTree
-from holdfast.server.stores.reads_runs import RunRecord, RunVersion
+from holdfast.server.stores.run_views import RunRecord, RunVersion
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.links import ListQuery, RunQuery, run_path
 from holdfast.server.web.pages import (

@@ -11,8 +11,8 @@ from holdfast.server.services.json_read import as_list, as_object, decode_json
 from holdfast.server.services.payload_view import show_merged, show_payload
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.run_tree import SpanTree, TreeView
-from holdfast.server.stores.reads_runs import RunEvent, RunRecord
 from holdfast.server.stores.reads_spans import SpanRecord
+from holdfast.server.stores.run_views import RunEvent, RunRecord
 from holdfast.server.stores.schema import SPAN_AGGREGATE, SPAN_CLOSED_BY_SERVER, SPAN_CREATED
 from holdfast.server.web.format import duration, utc_text
 from holdfast.server.web.links import RunQuery, run_path

@@ -9,8 +9,8 @@ from dataclasses import replace
 from holdfast.server.services.clean_text import one_line
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.run_tree import SpanTree, TreeView, short_id
-from holdfast.server.stores.reads_runs import RunRecord
 from holdfast.server.stores.reads_spans import SpanRecord
+from holdfast.server.stores.run_views import RunRecord
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.links import RunQuery
 from holdfast.server.web.pages import Choice, SpanRowView, TreeWindow
