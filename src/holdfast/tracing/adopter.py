@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast.tracing.adoption import Adoption
+from holdfast.tracing.any_server import post_to
 from holdfast.tracing.destination import LOCAL, Destination, local_token, same_server
 from holdfast.tracing.exporter import Exporter
 from holdfast.tracing.live_runs import LiveRuns
@@ -87,13 +88,17 @@ def flush_spool(
 def _flush(
     path: Path, known: DestinationFile, deadline: float, token: str | None, transport: TransportOptions
 ) -> FlushedDestination:
-    destination = Destination(url=known.url, token=None if known.token_fingerprint == LOCAL else token)
+    destination = Destination(
+        url=known.url,
+        token=None if known.token_fingerprint == LOCAL else token,
+        any_server=known.any_server,
+    )
     if destination.token_fingerprint != known.token_fingerprint:
         problem = "written with another token: set HOLDFAST_TOKEN to it"
         return FlushedDestination(url=known.url, delivered=0, problem=problem)
     problems = ProblemLog()
     exporter = Exporter(
-        HttpTransport(destination, transport).post,
+        post_to(destination, transport),
         spool=None,
         adoption=Adoption(lambda: [path]),
         runs=LiveRuns(),

@@ -30,10 +30,14 @@ _LOOPBACK: Final = frozenset({"localhost", "::1"})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Destination:
-    """A server and how to be let in. Without a token the local server's is looked up when it is needed."""
+    """A server and how to be let in. Without a token the local server's is looked up when it is needed.
+
+    `any_server`: it need not be Holdfast, and is spoken to in the words that it understands.
+    """
 
     url: str
     token: str | None = None
+    any_server: bool = False
 
     @property
     def token_fingerprint(self) -> str:
@@ -43,7 +47,8 @@ class Destination:
     @property
     def key(self) -> str:
         """The name of this destination's directory in the spool."""
-        return hashlib.sha256(f"{self.url.rstrip('/')}\n{self.token_fingerprint}".encode()).hexdigest()[:16]
+        named = f"{self.url.rstrip('/')}\n{self.token_fingerprint}" + ("\nany" if self.any_server else "")
+        return hashlib.sha256(named.encode()).hexdigest()[:16]
 
 
 def _host_and_port(url: str) -> tuple[str, int]:

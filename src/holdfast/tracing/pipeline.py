@@ -17,13 +17,14 @@ from typing import Final
 from holdfast._settings import read_setting, state_dir
 from holdfast.errors import SpoolError
 from holdfast.tracing.adoption import Adoption
+from holdfast.tracing.any_server import post_to
 from holdfast.tracing.destination import Destination
 from holdfast.tracing.exporter import Exporter
 from holdfast.tracing.live_runs import LiveRuns
 from holdfast.tracing.problems import ProblemLog
 from holdfast.tracing.process_dir import ProcessDir
 from holdfast.tracing.spool import Spool
-from holdfast.tracing.transport import HttpTransport, TransportOptions
+from holdfast.tracing.transport import TransportOptions
 from holdfast.tracing.verdict import Control, Problem
 
 __all__ = [
@@ -139,7 +140,7 @@ class Pipeline:
             Adoption(self._own_destination, self.options.spool_max) if self.options.adopt else None
         )
         self._exporter = Exporter(
-            HttpTransport(self.destination, self.options.transport).post,
+            post_to(self.destination, self.options.transport),
             spool=self._spool,
             adoption=self._adoption,
             runs=self._runs,

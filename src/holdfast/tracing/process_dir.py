@@ -40,6 +40,7 @@ class DestinationFile(msgspec.Struct, frozen=True, kw_only=True):
 
     url: str
     token_fingerprint: str
+    any_server: bool = False
     format: int = 1
 
 
@@ -79,7 +80,11 @@ class ProcessDir:
         above = root / destination.key
         above.mkdir(mode=0o700, parents=True, exist_ok=True)
         if read_destination(above) is None:
-            known = DestinationFile(url=destination.url, token_fingerprint=destination.token_fingerprint)
+            known = DestinationFile(
+                url=destination.url,
+                token_fingerprint=destination.token_fingerprint,
+                any_server=destination.any_server,
+            )
             replace_file(above / _DESTINATION_FILE, msgspec.json.encode(known))
         name = f"{os.getpid()}-{os.urandom(4).hex()}"
         hidden = above / f"{_UNFINISHED}{name}"

@@ -41,7 +41,8 @@ class Answer:
 
 
 class HttpTransport:
-    """Posts JSON to one server. For one thread; connects, and imports what that takes, at the first `post`.
+    """Asks one server, and posts JSON to it. For one thread; connects, and imports what that takes, at the first
+    request.
 
     Where the destination has no token the local server's is read again at each new connection and after a
     refusal, so that a server that starts later, or anew, is found.
@@ -56,19 +57,26 @@ class HttpTransport:
         loopback = is_loopback(destination.url)
         self._compress = options.compress == "always" or (options.compress == "auto" and not loopback)
 
+    def get(self, path: str, timeout: float | None = None) -> Answer:
+        """As `post`, without a body."""
+        return self._ask("GET", path, None, timeout)
+
     def post(self, path: str, body: bytes, timeout: float | None = None) -> Answer:
         """POST `body`; `timeout` shortens the configured one. Raises `DeliveryError` where no answer came."""
+        return self._ask("POST", path, body, timeout)
+
+    def _ask(self, method: str, path: str, body: bytes | None, timeout: float | None) -> Answer:
         import urllib3
 
         pool = self._pool or self._connect()
         headers = self._headers
-        if self._compress and len(body) >= _WORTH_COMPRESSING:
+        if self._compress and body is not None and len(body) >= _WORTH_COMPRESSING:
             body = zlib.compress(body, 1, 31)  # 31: a gzip container of the widest window
             headers = {**headers, "Content-Encoding": "gzip"}
         seconds = self._options.timeout if timeout is None else min(timeout, self._options.timeout)
         try:
             response = pool.urlopen(
-                "POST",
+                method,
                 f"{self._prefix}{path}",
                 body=body,
                 headers=headers,
