@@ -32,6 +32,7 @@ __all__ = [
     "flush",
     "init",
     "inject",
+    "open_client",
     "run",
     "shutdown",
     "span",
@@ -70,6 +71,48 @@ def init(
     Raises `SettingError` for an argument that cannot be used. A bad value in the environment or the
     settings file is logged, and the default stands: it must not stop an agent.
     """
+    client = open_client(
+        agent,
+        version=version,
+        url=url,
+        token=token,
+        environment=environment,
+        purpose=purpose,
+        registry=registry,
+        spool=spool,
+        redact=redact,
+        max_payload=max_payload,
+        capture_arguments=capture_arguments,
+        capture_result=capture_result,
+        disabled=disabled,
+        raise_errors=raise_errors,
+    )
+    use_client(client)
+    return client
+
+
+def open_client(
+    agent: str | None = None,
+    *,
+    version: str | AgentVersion | None = None,
+    url: str | None = None,
+    token: str | None = None,
+    environment: str | None = None,
+    purpose: Purpose | str | None = None,
+    registry: SchemaRegistry | None = None,
+    spool: str | None = None,
+    redact: bool | RedactHook | None = None,
+    max_payload: int | None = None,
+    capture_arguments: bool | None = None,
+    capture_result: bool | None = None,
+    disabled: bool | None = None,
+    raise_errors: bool | None = None,
+    any_server: bool = False,
+) -> Client:
+    """As `init`, but the client is the caller's alone: to use, and to close.
+
+    `any_server`: what listens at `url` need not be Holdfast. It gets what the documented HTTP API can say.
+    """
     from holdfast.tracing.opening import open_sink
 
     hook = redact if callable(redact) else None
@@ -91,9 +134,10 @@ def init(
         raise_errors=_setting("raise_errors", raise_errors),
         flush_timeout=_setting("flush_timeout", None),
     )
-    client = Client(config, open_sink(config, token=_setting("token", token), spool=_setting("spool", spool)))
-    use_client(client)
-    return client
+    sink = open_sink(
+        config, token=_setting("token", token), spool=_setting("spool", spool), any_server=any_server
+    )
+    return Client(config, sink)
 
 
 def use_client(client: Client | None) -> None:

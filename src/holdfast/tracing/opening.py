@@ -16,7 +16,9 @@ __all__ = ["open_sink"]
 _LOG: Final = logging.getLogger("holdfast")
 
 
-def open_sink(config: ClientConfig, *, token: str | None, spool: str | None) -> Sink:
+def open_sink(
+    config: ClientConfig, *, token: str | None, spool: str | None, any_server: bool = False
+) -> Sink:
     """The spool and exporter for this destination; for a disabled client, nothing at all."""
     if config.disabled:
         return NoSink()
@@ -27,4 +29,4 @@ def open_sink(config: ClientConfig, *, token: str | None, spool: str | None) -> 
     except SettingError as error:
         _LOG.warning("%s; going on with the defaults of spool and delivery", error)
         options = PipelineOptions()
-    return open_pipeline(Destination(url=config.url, token=token), options)
+    return open_pipeline(Destination(url=config.url, token=token, any_server=any_server), options)
