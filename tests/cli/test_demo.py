@@ -14,7 +14,8 @@ import urllib3
 
 from holdfast.cli.api import Server
 from holdfast.cli.demo_agent.agent import Audit
-from holdfast.cli.demo_agent.planning import Decision, ToolCall, Usage
+from holdfast.cli.demo_agent.planning import Decision, Outcome, ToolCall, Usage
+from holdfast.cli.demo_agent.supervision import RehearsingPlanner
 from holdfast.cli.local import announcement
 from holdfast.server.services.setup import DEFAULT_ACCOUNT
 from holdfast.testing import MemoryRecorder
@@ -22,6 +23,7 @@ from holdfast.wire.vocabulary import InstanceStatus
 from waiting import wait_until
 
 PLUGGY: tuple[str, dict[str, object]] = ("find_licence", {"package": "pluggy"})
+VERIFY: tuple[str, dict[str, object]] = ("verify_files", {"package": "pluggy"})
 
 
 class Scripted:
@@ -49,7 +51,7 @@ def recorder() -> Iterator[MemoryRecorder]:
 
 
 def test_every_step_is_recorded(recorder):
-    """Turns hold the planning and the calls, with tokens, results and the failure of a tool."""
+    """Steps hold the planning and the calls, with tokens, results and the failure of a tool."""
     planner = Scripted(("find_licence", {"package": "pluggy"}), ("time_import", {"module": "nowhere_at_all"}))
     steps: list[object] = []
     with recorder.client.run("audit") as run:
@@ -59,7 +61,9 @@ def test_every_step_is_recorded(recorder):
     tools = [span for span in spans if span.type == "agent:tool"]
     plans = [span for span in spans if span.type == "agent:llm"]
     assert [len(turns), len(plans), len(tools)] == [3, 3, 2]
-    assert [tool.parent_id for tool in tools] == [turn.id for turn in turns[:2]]
+    steps_taken = [span for span in spans if span.name is not None and span.name.startswith("step ")]
+    assert [tool.parent_id for tool in tools] == [step.id for step in steps_taken[:2]]
+    assert [turn.parent_id for turn in turns] == [step.id for step in steps_taken]
     assert [tool.status for tool in tools] == ["complete", "failed"]
     assert tools[1].error.type == "LookupError"
     assert plans[0].attributes["gen_ai.usage.input_tokens"] == 3
@@ -74,7 +78,8 @@ def test_a_stop_from_the_server_ends_it_before_the_next_step(recorder):
     planner = Scripted(*[PLUGGY] * 5)
 
     def stop_after_one(step):
-        recorder.request_stop(run.id, "enough")
+        if isinstance(step, Outcome):
+            recorder.request_stop(run.id, "enough")
 
     with recorder.client.run("audit") as run:
         report = Audit(run, planner, stop_after_one).carry_out()
@@ -139,3 +144,20 @@ def test_it_keeps_serving_until_it_is_stopped(tmp_path):
         finally:
             process.kill()
         reader.join()
+
+
+def test_the_rehearsal_shows_what_supervision_does(recorder):
+    """The run shows a failure recovered from, a tool denied and a loop steered."""
+    planner = RehearsingPlanner(Scripted(VERIFY, PLUGGY))
+    with recorder.client.run("audit") as run:
+        report = Audit(run, planner, lambda step: None).carry_out()
+    events = [event.name for event in recorder.events]
+    assert "agent.recovery.succeeded" in events
+    assert "permission.denied" in events
+    assert "loop.steered" in events
+    assert "loop.stopped" not in events
+    attempts = [span for span in recorder.spans if span.attributes.get("holdfast.attempt") == 2]
+    assert [span.status for span in attempts] == ["complete"]
+    denied = recorder.span("remove_package")
+    assert denied.error.type == "holdfast.errors.PermissionDeniedError"
+    assert "I was told" in report.conclusion

@@ -231,8 +231,9 @@ async def _awaited(work: Work) -> object:
 async def _awaited_within(work: Work, seconds: float) -> object:
     if seconds <= 0:
         raise CallTimeoutError(seconds)
+    scope = asyncio.timeout(seconds)
     try:
-        async with asyncio.timeout(seconds) as scope:
+        async with scope:
             return await _awaited(work)
     except TimeoutError:
         if scope.expired():

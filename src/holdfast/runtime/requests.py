@@ -78,7 +78,7 @@ def turn_request(
     fn: Work,
     model: str,
     usage: UsageSnapshot | None,
-    estimate_usage: Callable[[Any], UsageSnapshot] | None,
+    estimate_usage: Callable[[Any], object] | None,
     timeout: float | None,
     options: TurnOptions,
 ) -> tuple[TurnParts, TurnRequest, Mapping[str, Work]]:
@@ -137,10 +137,10 @@ def _spend(turns: TurnParts, model: str, estimate: Spend | UsageSnapshot) -> Spe
     return Spend(usd=cost.usd or 0.0, tokens=estimate.total_tokens, turns=1)
 
 
-def _guarded(read: Callable[[Any], UsageSnapshot]) -> Callable[[object], UsageSnapshot | None]:
+def _guarded(read: Callable[[Any], object]) -> Callable[[object], UsageSnapshot | None]:
     def reading(value: object) -> UsageSnapshot | None:
         try:
-            found: object = read(value)
+            found = read(value)
         except Exception:  # noqa: BLE001 - a hook that raises never breaks a session
             _LOG.exception("estimate_usage raised; the usage of this turn is not known")
             return None
@@ -151,11 +151,10 @@ def _guarded(read: Callable[[Any], UsageSnapshot]) -> Callable[[object], UsageSn
 
 def _check_callable(fn: object) -> None:
     if not callable(fn):
+        kind = type(fn).__name__
         if isinstance(fn, CoroutineType):
             cast("CoroutineType[object, object, object]", fn).close()
-        raise InvalidInputError(
-            "fn", f"is {type(fn).__name__}, not a function", "give a function of no arguments"
-        )
+        raise InvalidInputError("fn", f"is {kind}, not a function", "give a function of no arguments")
 
 
 def _check_seconds(timeout: float | None) -> None:

@@ -1,10 +1,10 @@
-"""The loop: ask the planner, carry out its calls, record both, until it calls nothing or is stopped."""
+"""The loop: ask the planner, carry out its calls, until it calls nothing or is stopped. It runs under an
+orchestrator, which also puts it on the record."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
 from typing import Any, Final
 
 import msgspec
@@ -12,12 +12,18 @@ from msgspec import Struct
 
 from holdfast.cli.demo_agent.planning import Decision, Outcome, Planner, ToolCall, Turn
 from holdfast.cli.demo_agent.report import Report, write_report
+from holdfast.cli.demo_agent.rules import RulePlanner
+from holdfast.cli.demo_agent.supervision import supervisor
 from holdfast.cli.demo_agent.toolbox import TOOLS, call_tool
+from holdfast.core.usage import UsageSnapshot
+from holdfast.errors import BudgetExceededError, LoopDetectedError, MaxIterationsExceededError, RunTerminated
+from holdfast.runtime import requests as runtime
+from holdfast.runtime.session import OrchestrationSession
+from holdfast.tracing.api import current_span
 from holdfast.tracing.registry import SchemaRegistry
 from holdfast.tracing.run import Run
-from holdfast.tracing.threads import ContextThreadPoolExecutor
 from holdfast.wire import attributes as named
-from holdfast.wire.vocabulary import CostSource, EventLevel, SpanType
+from holdfast.wire.vocabulary import EventLevel, SpanType
 
 __all__ = ["AGENT", "AGENT_VERSION", "RUN_NAME", "TASK", "Audit", "schemas"]
 
@@ -28,8 +34,6 @@ TASK: Final = (
     "Audit the Python packages of this environment: may they be shipped on (licence statement and text), are "
     "the installed files those that were published, what do they cost at import, and what cannot be imported?"
 )
-_MOST_TURNS: Final = 60
-_AT_ONCE: Final = 3
 
 
 def schemas() -> SchemaRegistry:
@@ -44,33 +48,37 @@ def schemas() -> SchemaRegistry:
     )
     registry.register_type(
         SpanType.TOOL,
-        {"type": "object", "properties": {"arguments": {"type": "object"}}, "required": ["arguments"]},
+        {"type": "object"},
         {"type": "object"},
         title="Tool call",
-        template="{{ arguments.package }}{{ arguments.module }}",
+        template="{{ package }}{{ module }}",
     )
     return registry
 
 
 class Audit:
-    """One run of the agent, inside the open `run`. `watch` is told of every decision and outcome as it comes,
-    outcomes from several threads."""
+    """One run of the agent, inside the open `run` and under an orchestrator. `watch` is told of every decision
+    and of what became of its calls."""
 
     def __init__(self, run: Run, planner: Planner, watch: Callable[[Decision | Outcome], None]) -> None:
         self._run = run
         self._planner = planner
         self._watch = watch
         self._history: list[Turn] = []
+        self._took: dict[str, float] = {}
 
     def carry_out(self) -> Report:
         """Raises `PlannerError` where the planner's model cannot be asked. Failing tools are expected.
 
-        A stop that the server asks for ends it before the next step, with what was found until then.
+        A stop that the server asks for, or a limit that is reached, ends it before the next step, with what was
+        found until then.
         """
-        with ContextThreadPoolExecutor(max_workers=_AT_ONCE) as pool:
-            while len(self._history) < _MOST_TURNS and self._run.stop_requested is None:
-                if not self._take_turn(pool):
-                    break
+        try:
+            with supervisor(AGENT, RulePlanner.model).session() as session:
+                while self._take_turn(session):
+                    pass
+        except (RunTerminated, BudgetExceededError, MaxIterationsExceededError, LoopDetectedError) as stop:
+            self._run.event("audit.ended_early", {"reason": str(stop)}, level=EventLevel.WARNING)
         with self._run.span("write report", type=SpanType.STEP) as span:
             report = write_report(self._history)
             span.set_result({**msgspec.structs.asdict(report), "report": report.markdown()})
@@ -79,46 +87,55 @@ class Audit:
         )
         return report
 
-    def _take_turn(self, pool: Executor) -> bool:
-        with self._run.span(f"turn {len(self._history) + 1}", type=SpanType.TURN):
-            decision = self._decide()
-            outcomes = list(pool.map(self._call, decision.calls))
-        self._history.append(Turn(decision=decision, outcomes=outcomes))
+    def _take_turn(self, session: OrchestrationSession) -> bool:
+        with self._run.span(f"step {len(self._history) + 1}", type=SpanType.STEP):
+            decision = self._decide(session)
+            results = session.run_tools([self._tool(call) for call in decision.calls])
+        outcomes = [
+            Outcome(call=call, result=result.value, error=result.error, seconds=self._took.get(call.id, 0.0))
+            for call, result in zip(decision.calls, results, strict=True)
+        ]
+        for outcome in outcomes:
+            self._watch(outcome)
+        self._history.append(Turn(decision=decision, outcomes=outcomes, advice=session.take_advice()))
         return bool(outcomes)
 
-    def _decide(self) -> Decision:
-        planner = self._planner
-        payload = {"messages": _news(self._history), "tools": list(TOOLS)}
-        with self._run.span("plan", type=SpanType.LLM, payload=payload) as span:
-            decision = planner.decide(TASK, self._history)
-            span.set_result({"role": "assistant", "content": decision.thought, "tool_calls": decision.calls})
-            span.set_attributes(_planning_attributes(planner, decision))
-        self._watch(decision)
-        return decision
+    def _decide(self, session: OrchestrationSession) -> Decision:
+        decided: list[Decision] = []
 
-    def _call(self, call: ToolCall) -> Outcome:
-        started = time.perf_counter()
-        result: Struct | None = None
-        failure: Exception | None = None
-        attributes = {
-            named.OPERATION: "execute_tool",
-            named.TOOL_NAME: call.name,
-            named.TOOL_CALL_ID: call.id,
-        }
-        payload = {"arguments": call.arguments}
-        with self._run.span(call.name, type=SpanType.TOOL, payload=payload, attributes=attributes) as span:
+        def plan() -> dict[str, Any]:
+            decision = self._planner.decide(TASK, self._history)
+            decided.append(decision)
+            span = current_span()
+            if span is not None:
+                estimated = decision.usage.estimated
+                span.set_attributes(
+                    {named.PROVIDER: self._planner.provider, named.USAGE_ESTIMATED: estimated}
+                )
+            return {"role": "assistant", "content": decision.thought, "tool_calls": decision.calls}
+
+        session.run_turn(
+            plan,
+            self._planner.model,
+            estimate_usage=lambda _: _tokens(decided[-1]),
+            input={"messages": _news(self._history), "tools": list(TOOLS)},
+        )
+        self._watch(decided[-1])
+        return decided[-1]
+
+    def _tool(self, call: ToolCall) -> runtime.ToolCall[Struct]:
+        def work(**arguments: object) -> Struct:
+            started = time.perf_counter()
             try:
-                result = call_tool(call.name, call.arguments)
-            except Exception as error:  # noqa: BLE001 - whatever a tool raises is an answer to the planner
-                failure = error
-                span.fail(error)
-            else:
-                span.set_result({"output": result})
-        if isinstance(failure, TimeoutError):
-            span.event("tool.timeout", {"limit_ms": call.arguments.get("limit_ms")}, level=EventLevel.WARNING)
-        outcome = Outcome(call=call, result=result, error=failure, seconds=time.perf_counter() - started)
-        self._watch(outcome)
-        return outcome
+                return call_tool(call.name, arguments)
+            finally:
+                self._took[call.id] = time.perf_counter() - started
+
+        return runtime.ToolCall(call.name, work, call.arguments, call.id)
+
+
+def _tokens(decision: Decision) -> UsageSnapshot:
+    return UsageSnapshot(decision.usage.input_tokens, decision.usage.output_tokens)
 
 
 def _news(history: Sequence[Turn]) -> list[dict[str, Any]]:
@@ -134,18 +151,3 @@ def _news(history: Sequence[Turn]) -> list[dict[str, Any]]:
         }
         for outcome in history[-1].outcomes
     ]
-
-
-def _planning_attributes(planner: Planner, decision: Decision) -> dict[str, Any]:
-    usage = decision.usage
-    found: dict[str, Any] = {
-        named.OPERATION: "chat",
-        named.PROVIDER: planner.provider,
-        named.REQUEST_MODEL: planner.model,
-        named.INPUT_TOKENS: usage.input_tokens,
-        named.OUTPUT_TOKENS: usage.output_tokens,
-        named.USAGE_ESTIMATED: usage.estimated or None,
-        named.COST_USD: usage.cost_usd,
-        named.COST_SOURCE: None if usage.cost_source is CostSource.UNKNOWN else usage.cost_source,
-    }
-    return {name: value for name, value in found.items() if value is not None}

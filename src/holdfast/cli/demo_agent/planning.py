@@ -46,8 +46,11 @@ class Outcome(Struct, frozen=True, kw_only=True):
 
 
 class Turn(Struct, frozen=True, kw_only=True):
+    """`advice` is what supervision would have the planner told after it."""
+
     decision: Decision
     outcomes: list[Outcome]
+    advice: list[str] = []
 
 
 class Planner(Protocol):

@@ -10,6 +10,7 @@ from holdfast.cli.demo_agent.file_tools import Verification
 from holdfast.cli.demo_agent.import_tools import ImportTime, OptionalModules
 from holdfast.cli.demo_agent.metadata_tools import Inventory, Licence
 from holdfast.cli.demo_agent.planning import Outcome, Turn
+from holdfast.errors import SupervisionError
 
 __all__ = ["Report", "write_report"]
 
@@ -91,6 +92,8 @@ def write_report(history: Sequence[Turn]) -> Report:
 def _findings(outcomes: Sequence[Outcome], imports: dict[str, float]) -> list[str]:
     found: list[str] = []
     for outcome in outcomes:
+        if isinstance(outcome.error, SupervisionError):
+            continue  # says something about the agent, not about the packages
         module = outcome.call.arguments.get("module")
         if isinstance(outcome.result, OptionalModules) and outcome.result.modules:
             package = outcome.call.arguments.get("package")
