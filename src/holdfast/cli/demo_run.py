@@ -14,6 +14,8 @@ from msgspec import Struct
 
 from holdfast.cli.demo_agent.agent import AGENT, AGENT_VERSION, RUN_NAME, TASK, Audit, schemas
 from holdfast.cli.demo_agent.chat import planner_from
+from holdfast.cli.demo_agent.rules import RulePlanner
+from holdfast.cli.demo_agent.supervision import RehearsingPlanner
 from holdfast.cli.demo_view import StepView, show_report
 from holdfast.cli.hosting import Presence, near_address, start_errors, stoppable
 from holdfast.cli.local import local_auth, running_server
@@ -69,6 +71,8 @@ def _host(config: ServerConfig) -> Generator[_Host]:
 
 def _run_agent(host: _Host) -> str:
     planner = planner_from()
+    if isinstance(planner, RulePlanner):  # a model brings troubles of its own
+        planner = RehearsingPlanner(planner)
     console.print(f"[dim]Planned by {planner.model}.[/]")
     with init(
         AGENT,
