@@ -8,16 +8,21 @@ from __future__ import annotations
 import asyncio
 import gc
 from collections.abc import Callable
+from contextlib import suppress
 from statistics import median
+from threading import Event
 from time import perf_counter_ns
 from typing import TYPE_CHECKING
 
 from holdfast.core.guardrails import AllowAllGuardrail
 from holdfast.core.pricing import ModelPricing, PricingTable
 from holdfast.core.usage import UsageSnapshot
+from holdfast.errors import TurnTimeoutError
 from holdfast.runtime.breaker import CircuitBreaker
 from holdfast.runtime.orchestrator import Orchestrator
 from holdfast.runtime.sinks import RingBufferEventSink
+from holdfast.testing import MemoryRecorder
+from holdfast.tracing.client import ClientConfig
 
 if TYPE_CHECKING:
     from holdfast.runtime.recorder import Recorder
@@ -90,12 +95,28 @@ def early_and_late(
     return min(early), min(late)
 
 
+def lateness() -> float:
+    """Milliseconds after its deadline at which a plain turn that hangs returns: the median of 20."""
+    late: list[float] = []
+    with orchestrator().session() as session:
+        for _ in range(20):
+            begun = perf_counter_ns()
+            with suppress(TurnTimeoutError):
+                session.run_turn(Event().wait, MODEL, timeout=0.05)
+            late.append((perf_counter_ns() - begun) / 1e6 - 50)
+    return median(late)
+
+
 def main() -> None:
     print("a turn with breaker, budget, guardrail and event sink (µs; smallest median of 5 sessions)")
     print(f"{'':24}{'turn 10':>10}{'turn 10,000':>14}{'limit':>8}")
     for name, measure, limit in (("sync", sync_times, 15), ("async", async_times, 25)):
         early, late = early_and_late(measure)
         print(f"{name:24}{early:10.1f}{late:14.1f}{limit:8}")
+    with MemoryRecorder(ClientConfig(agent="bench")):
+        early, late = early_and_late(sync_times)
+    print(f"{'sync, recorded':24}{early:10.1f}{late:14.1f}{35:8}")
+    print(f"a plain turn that hangs returns {lateness():.1f} ms after its deadline (limit 100)")
 
 
 if __name__ == "__main__":
