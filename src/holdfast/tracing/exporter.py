@@ -20,6 +20,7 @@ from holdfast.tracing.losses import LossLedger, kinds_of
 from holdfast.tracing.problems import ProblemLog
 from holdfast.tracing.rejected import RejectedFile, Rejection
 from holdfast.tracing.spool import Spool
+from holdfast.tracing.suspicion import Standing
 from holdfast.tracing.verdict import SLOW_RETRY, Control, Problem, Verdict
 
 __all__ = ["Exporter", "Source", "Tally"]
@@ -93,6 +94,7 @@ class Exporter:
         self._deadline: float | None = None
         self._given_up = False
         self._draining = False
+        self._standing = Standing()
         self._delivery: tuple[Source, Delivery] | None = None
         self._dead: DeadSpool | None = None
         self._control_interval = control_interval
@@ -199,6 +201,9 @@ class Exporter:
         if not delivery.done:
             if step.problem is not None and self._adoption is not None and self._deadline is None:
                 self._adoption.compact()
+            if delivery.stuck:  # read again, and with it what was recorded since
+                source.put_back(delivery.batch)
+                self._delivery = None
             if step.pause:
                 self._sleep(step.pause, lightly=False)
             return
@@ -222,7 +227,7 @@ class Exporter:
                     self._dead.finish()
                     self._dead = None
                     return self._next_delivery()
-        return None if batch is None or source is None else (source, Delivery(batch))
+        return None if batch is None or source is None else (source, Delivery(batch, self._standing))
 
     def _adopt(self) -> DeadSpool | None:
         return self._adoption.next_dead() if self._adoption is not None and self._adoption.due() else None
@@ -240,7 +245,8 @@ class Exporter:
             self.tally.control.update(step.control)
         if step.problem is not None:
             self._problems.report(step.problem.problem, step.problem.detail)
-            self._given_up = self._spool is None or self._spool.directory is not None
+            hunting = self._draining and step.problem.may_be_request
+            self._given_up = not hunting and (self._spool is None or self._spool.directory is not None)
         elif step.delivered:
             self._problems.solved()
         if source is self._spool:

@@ -29,6 +29,8 @@ _BASE: Final = 0.5
 _CAP: Final = 30.0
 _LEAST: Final = 0.05
 _TRANSIENT: Final = frozenset({"internal_error", "unavailable"})
+_SERVERS_OWN: Final = frozenset({503, 507})
+"""Unavailable, out of room: no fault of the request, whatever was in it."""
 _SPLITTABLE: Final = frozenset({400, 413, 415, 422})
 
 
@@ -95,11 +97,15 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TryAgain:
-    """Nothing is known to have taken effect. `after` is the server's wish in seconds."""
+    """Nothing is known to have taken effect. `after` is the server's wish in seconds.
+
+    `may_be_request`: the server may have failed because of what was sent.
+    """
 
     problem: Problem
     detail: str
     after: float | None = None
+    may_be_request: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,7 +141,8 @@ def judge(status: int, headers: Mapping[str, str], body: bytes, now: datetime) -
     if status in (408, 429) or status >= 500:
         after = retry_after_seconds(headers.get("retry-after"), now)
         problem = Problem.BUSY if status in (408, 429) or after is not None else Problem.FAILING
-        return TryAgain(problem=problem, detail=detail, after=after)
+        blame = problem is Problem.FAILING and status not in _SERVERS_OWN
+        return TryAgain(problem=problem, detail=detail, after=after, may_be_request=blame)
     return TryAgain(problem=Problem.WRONG_SERVER, detail=detail)
 
 
