@@ -110,7 +110,8 @@ class _Piece:
             work.set_attributes(attributes)
         if result is not None:
             if isinstance(work, Span):
-                work.set_result(result)
+                # A text would be wrapped so in any case; said at once, it is recorded the quick way.
+                work.set_result({"value": result} if isinstance(result, str) else result)
             else:
                 work.set_output(result)
         if isinstance(error, RunTerminated):
