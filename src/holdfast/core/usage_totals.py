@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable
 from math import nan
 from threading import Lock
+from typing import Final
 
 from msgspec import Struct
 
@@ -12,6 +14,8 @@ from holdfast.core.pricing import Cost, CostSource, NoPrices, Prices, cost_of
 from holdfast.core.usage import NO_USAGE, UsageSnapshot
 
 __all__ = ["ModelTotals", "UsageTotals"]
+
+_KEPT: Final = 10_000
 
 
 class ModelTotals(Struct, frozen=True, kw_only=True):
@@ -36,7 +40,7 @@ class UsageTotals:
     ) -> None:
         self._prices = NoPrices() if prices is None else prices
         self._lock = Lock()
-        self._turns: list[tuple[str, UsageSnapshot]] = []
+        self._turns: deque[tuple[str, UsageSnapshot]] = deque(maxlen=_KEPT)
         self._models: dict[str, _Sums] = {}
         self._all = _Sums()
         for model, usage in turns:
@@ -44,7 +48,7 @@ class UsageTotals:
 
     @property
     def turns(self) -> list[tuple[str, UsageSnapshot]]:
-        """A copy of what was recorded, in order."""
+        """The latest ten thousand turns, in order: a copy. The totals know all of them."""
         return list(self._turns)
 
     def record_turn(self, model: str, usage: UsageSnapshot, cost: Cost | None = None) -> Cost:
