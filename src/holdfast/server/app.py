@@ -25,6 +25,7 @@ from holdfast.server.services.context import Services
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
 from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.otlp.export import TraceIngest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
 from holdfast.server.services.setup import prepare
@@ -64,6 +65,7 @@ def open_services(config: ServerConfig) -> Generator[Services]:
                 store=store,
                 auth=auth,
                 ingest=Ingest(committer),
+                traces=TraceIngest(committer),
                 records=Records(store, heard, utc_now_ns),
                 queries=Queries(store),
             )

@@ -6,7 +6,7 @@ older than the writer shows what it cannot name instead of refusing the record.
 
 from __future__ import annotations
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 
 class SpanStatus(StrEnum):
@@ -165,3 +165,30 @@ class OnError(StrEnum):
 
     STOP = "stop"
     CONTINUE = "continue"
+
+
+class TraceSpanKind(IntEnum):
+    """The kind of an OpenTelemetry span."""
+
+    UNSPECIFIED = 0
+    INTERNAL = 1
+    SERVER = 2
+    CLIENT = 3
+    PRODUCER = 4
+    CONSUMER = 5
+
+    @classmethod
+    def _missing_(cls, value: object) -> TraceSpanKind:
+        return cls.UNSPECIFIED
+
+
+class TraceStatus(IntEnum):
+    """How an OpenTelemetry span ended."""
+
+    UNSET = 0
+    OK = 1
+    ERROR = 2
+
+    @classmethod
+    def _missing_(cls, value: object) -> TraceStatus:
+        return cls.UNSET

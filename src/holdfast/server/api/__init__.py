@@ -8,13 +8,14 @@ from holdfast.server.api.login import LOGIN_ROUTES
 from holdfast.server.api.reading import READING_ROUTES
 from holdfast.server.api.recording import RECORDING_ROUTES
 from holdfast.server.api.system import SYSTEM_ROUTES
+from holdfast.server.api.traces import TRACE_ROUTES
 
 __all__ = ["api_routes"]
 
 
 def api_routes() -> list[Router]:
-    """Everything under `/api/v1`, and the login."""
+    """Everything under `/api/v1`, the login, and OTLP."""
     return [
         Router("/api/v1", route_handlers=[*SYSTEM_ROUTES, *RECORDING_ROUTES, *READING_ROUTES]),
-        Router("/", route_handlers=LOGIN_ROUTES),
+        Router("/", route_handlers=[*LOGIN_ROUTES, *TRACE_ROUTES]),
     ]

@@ -11,7 +11,15 @@ from holdfast.errors import HoldfastError
 from holdfast.server.services.auth import Principal, WebSession
 from holdfast.server.services.context import Services
 
-__all__ = ["COOKIE", "LOGIN_HELP", "LoginNeededError", "browser_session", "principal_of", "services_of"]
+__all__ = [
+    "COOKIE",
+    "LOGIN_HELP",
+    "LoginNeededError",
+    "browser_session",
+    "principal_by",
+    "principal_of",
+    "services_of",
+]
 
 COOKIE: Final = "holdfast_session"
 LOGIN_HELP: Final = "/login/help"
@@ -32,8 +40,12 @@ def services_of(connection: Connection) -> Services:
 
 async def principal_of(connection: Connection) -> Principal:
     """The sender by the `Authorization` header. Raises `ApiError` 401."""
+    return await principal_by(connection, connection.headers.get("authorization"))
+
+
+async def principal_by(connection: Connection, header: str | None) -> Principal:
+    """The sender by the value of such a header. Raises `ApiError` 401."""
     auth = services_of(connection).auth
-    header = connection.headers.get("authorization")
     known = auth.remembered(header)
     return await asyncio.to_thread(auth.principal, header) if known is None else known
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.otlp.export import TraceIngest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
 from holdfast.server.stores.base import Store
@@ -24,5 +25,6 @@ class Services:
     store: Store
     auth: Auth
     ingest: Ingest
+    traces: TraceIngest
     queries: Queries
     records: Records

@@ -14,7 +14,14 @@ from holdfast.wire.bulk import BulkRequest, BulkRequestRaw
 from holdfast.wire.operations import Operation
 from holdfast.wire.vocabulary import ErrorCode, OnError
 
-__all__ = ["DecodedBulk", "decode_bulk", "decode_fields", "decode_operation"]
+__all__ = [
+    "DecodedBulk",
+    "as_utf8",
+    "decode_bulk",
+    "decode_fields",
+    "decode_operation",
+    "with_whole_characters",
+]
 
 _bulk: Final = msgspec.json.Decoder(BulkRequest).decode
 _bulk_raw: Final = msgspec.json.Decoder(BulkRequestRaw).decode
@@ -33,13 +40,13 @@ idempotency key and the error of each that is not usable."""
 
 def decode_bulk(body: bytes) -> DecodedBulk:
     """Raises `ApiError` where the request as a whole cannot be used; a bad item spoils only itself."""
-    body = _as_utf8(body)
+    body = as_utf8(body)
     try:
         request = _bulk(body)
     except msgspec.ValidationError:
         return _item_by_item(body)
     except (msgspec.DecodeError, RecursionError) as error:
-        mended = _with_whole_characters(body)
+        mended = with_whole_characters(body)
         if mended == body:
             raise _malformed(error) from None
         return decode_bulk(mended)
@@ -88,13 +95,13 @@ def decode_fields(body: bytes) -> dict[str, Raw]:
     """The fields of a JSON object; no body at all counts as an empty one. Raises `ApiError` 400 or 422."""
     if not body.strip():
         return {}
-    body = _as_utf8(body)
+    body = as_utf8(body)
     try:
         return _fields(body)
     except msgspec.ValidationError as error:
         raise _validation(error) from None
     except (msgspec.DecodeError, RecursionError) as error:
-        mended = _with_whole_characters(body)
+        mended = with_whole_characters(body)
         if mended == body:
             raise _malformed(error) from None
         return decode_fields(mended)
@@ -107,7 +114,7 @@ def _key_of(raw: Raw, place: int) -> str:
         return f"items[{place}]"
 
 
-def _as_utf8(body: bytes) -> bytes:
+def as_utf8(body: bytes) -> bytes:
     """What is not text becomes U+FFFD: a record with one bad character is worth more than none."""
     if not body.isascii():
         try:
@@ -117,7 +124,7 @@ def _as_utf8(body: bytes) -> bytes:
     return body
 
 
-def _with_whole_characters(body: bytes) -> bytes:
+def with_whole_characters(body: bytes) -> bytes:
     """Escapes of half a surrogate pair, which the decoder refuses and some writers send, become U+FFFD."""
     return _ESCAPES.sub(_mend_escape, body)
 

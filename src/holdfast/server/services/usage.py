@@ -36,6 +36,7 @@ class _Usage(
         "cost": names.COST_USD,
         "source": names.COST_SOURCE,
         "error_type": names.ERROR_TYPE,
+        "repeated": names.USAGE_REPEATED,
     }.get,
 ):
     operation: str | None = None
@@ -50,6 +51,7 @@ class _Usage(
     cost: float | None = None
     source: str | None = None
     error_type: str | None = None
+    repeated: bool | None = None
 
 
 _decode: Final = msgspec.json.Decoder(_Usage).decode
@@ -72,7 +74,7 @@ def read_usage(row: SpanRow, attributes: bytes, *, over: bool) -> None:
         usage = _decode(attributes)
     except msgspec.ValidationError:
         usage = _tolerantly(attributes)
-    if usage.operation == "invoke_agent":
+    if usage.repeated or usage.operation == "invoke_agent":
         row.flags |= SPAN_AGGREGATE
     model = usage.model or usage.requested
     if model and (over or row.model is None):

@@ -1,0 +1,94 @@
+"""`POST /v1/traces`: OTLP over HTTP, as OpenTelemetry's exporters speak it.
+
+https://opentelemetry.io/docs/specs/otlp/#otlphttp
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+from google.rpc.status_pb2 import Status
+from litestar import Request, Response, post
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
+    ExportTracePartialSuccess,
+    ExportTraceServiceResponse,
+)
+
+from holdfast.errors import ApiError
+from holdfast.server.api.body import read_body
+from holdfast.server.services.access import principal_by, services_of
+from holdfast.server.services.otlp.export import Encoding, Outcome
+from holdfast.wire.vocabulary import ErrorCode, TokenScope
+
+__all__ = ["TRACE_ROUTES"]
+
+_AnyRequest = Request[Any, Any, Any]
+_TOKEN_HEADERS: Final = ("x-holdfast-token", "x-api-key", "api-key")
+"""Where the token may stand instead, for exporters whose settings cannot say `Authorization`."""
+
+_GRPC_CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 415: 3, 422: 3, 429: 8, 503: 14}
+_GRPC_INTERNAL: Final = 13
+_encode: Final = msgspec.json.Encoder().encode
+
+
+@post("/v1/traces", status_code=200, include_in_schema=False)
+async def take_traces(request: _AnyRequest) -> Response[bytes]:
+    """Errors are answered as `google.rpc.Status` in the encoding of the request."""
+    encoding = Encoding.JSON
+    try:
+        encoding = _encoding(request)
+        who = await principal_by(request, _authorization(request))
+        who.need(TokenScope.INGEST)
+        services = services_of(request)
+        body = await read_body(request, services.config.max_body)
+        return _answer(await services.traces.export(who, body, encoding), encoding)
+    except ApiError as error:
+        return _refusal(error, encoding)
+
+
+def _encoding(request: _AnyRequest) -> Encoding:
+    given = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if given == "application/protobuf":
+        return Encoding.PROTOBUF
+    try:
+        return Encoding(given)
+    except ValueError:
+        expected = " or ".join(encoding.value for encoding in Encoding)
+        raise ApiError(415, ErrorCode.UNSUPPORTED_MEDIA, f"the content type must be {expected}") from None
+
+
+def _authorization(request: _AnyRequest) -> str | None:
+    for name in _TOKEN_HEADERS:
+        if token := request.headers.get(name):
+            return f"Bearer {token}"
+    return request.headers.get("authorization")
+
+
+def _answer(outcome: Outcome, encoding: Encoding) -> Response[bytes]:
+    if encoding is Encoding.JSON:
+        partial: dict[str, object] = {}
+        if outcome.rejected:
+            # 64-bit numbers are strings in protobuf's JSON
+            told = {"rejectedSpans": str(outcome.rejected), "errorMessage": outcome.problem}
+            partial["partialSuccess"] = told
+        return Response(_encode(partial), media_type=encoding.value)
+    message = ExportTraceServiceResponse()
+    if outcome.rejected:
+        message.partial_success.CopyFrom(
+            ExportTracePartialSuccess(rejected_spans=outcome.rejected, error_message=outcome.problem)
+        )
+    return Response(message.SerializeToString(), media_type=encoding.value)
+
+
+def _refusal(error: ApiError, encoding: Encoding) -> Response[bytes]:
+    code = _GRPC_CODES.get(error.status, _GRPC_INTERNAL)
+    if encoding is Encoding.JSON:
+        body = _encode({"code": code, "message": error.message})
+    else:
+        body = Status(code=code, message=error.message).SerializeToString()
+    headers = {} if error.retry_after is None else {"Retry-After": f"{error.retry_after:.0f}"}
+    return Response(body, status_code=error.status, media_type=encoding.value, headers=headers)
+
+
+TRACE_ROUTES: Final = [take_traces]

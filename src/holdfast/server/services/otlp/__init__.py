@@ -1,0 +1,1 @@
+"""OpenTelemetry traces in: decoded, understood under whatever conventions, and applied as operations."""

@@ -1,0 +1,269 @@
+"""From spans of traces to the operations that every other client sends.
+
+A trace is a run: its id is the trace id as a UUID, so that what runs under the `traceparent` of a Holdfast run
+joins that run. The attribute `holdfast.run.id`, of a span or its resource, names another. A run named so, and
+one whose id a Holdfast client made, belongs to whoever named it: spans join it and end nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+from uuid import UUID
+
+import msgspec
+from msgspec import Raw, Struct
+
+from holdfast._clock import LATEST_NS
+from holdfast.server.services.otlp.conventions import Meaning, understand
+from holdfast.server.services.otlp.errors import is_cancellation, take_error
+from holdfast.server.services.otlp.records import Attributes, TraceEvent, TraceSpan
+from holdfast.wire import attributes as names
+from holdfast.wire.operations import (
+    NO_JSON,
+    AgentVersion,
+    EventCreate,
+    InstanceFinish,
+    InstanceRegister,
+    InstanceStart,
+    Operation,
+    RecordedError,
+    SpanCreate,
+)
+from holdfast.wire.vocabulary import (
+    EventLevel,
+    InstanceStatus,
+    SpanStatus,
+    SpanType,
+    TraceSpanKind,
+    TraceStatus,
+)
+
+__all__ = ["operations_of", "run_id_of"]
+
+_encode: Final = msgspec.json.Encoder().encode
+_MONTH_NS: Final = 30 * 24 * 3600 * 1_000_000_000
+_UNKNOWN_SERVICE: Final = "unknown_service"
+_ENVIRONMENT: Final = ("deployment.environment.name", "deployment.environment")
+_ABOUT_RUN: Final = (names.CONVERSATION_ID, "session.id", "user.id", "enduser.id")
+
+
+class _Work(Struct, kw_only=True):
+    """A span on its way. `named`: its run was named by an attribute."""
+
+    span: TraceSpan
+    meaning: Meaning
+    run_id: str
+    named: bool
+    error: RecordedError | None
+    cancelled: bool
+
+
+def operations_of(spans: Iterable[TraceSpan]) -> list[Operation]:
+    """The same operations for the same spans, however often and in whatever company they come."""
+    runs: dict[str, list[_Work]] = {}
+    for span in spans:
+        work = _work(span)
+        runs.setdefault(work.run_id, []).append(work)
+    operations: list[Operation] = []
+    for run_id, works in runs.items():
+        _mark_repeated(works)
+        operations += _run_operations(run_id, works)
+    return operations
+
+
+def run_id_of(span: TraceSpan) -> tuple[str, bool]:
+    """The run that a span belongs to, and whether an attribute names it."""
+    wanted = span.attributes.get(names.RUN_ID) or span.resource.get(names.RUN_ID)
+    if isinstance(wanted, str):
+        return wanted, True
+    return str(UUID(span.trace_id)), False
+
+
+def _work(span: TraceSpan) -> _Work:
+    run_id, named = run_id_of(span)
+    meaning = understand(span)
+    error = take_error(span, meaning) if span.status is TraceStatus.ERROR else None
+    return _Work(
+        span=span,
+        meaning=meaning,
+        run_id=run_id,
+        named=named,
+        error=error,
+        cancelled=error is not None and is_cancellation(error),
+    )
+
+
+def _mark_repeated(works: list[_Work]) -> None:
+    """Say of which spans the tokens are those of spans inside them: an agent's or a step's always, a model
+    call's where another instrumentation recorded the same call within it."""
+    telling = {work.span.span_id: work for work in works if work.meaning.tells_usage}
+    parents = {work.span.span_id: work.span.parent_id for work in works} if len(telling) > 1 else {}
+    for work in telling.values():
+        if work.meaning.type is not SpanType.LLM:
+            work.meaning.attributes[names.USAGE_REPEATED] = True
+        seen: set[str] = set()
+        around = parents.get(work.span.span_id)
+        while around is not None and around not in seen:
+            seen.add(around)
+            if around in telling:
+                telling[around].meaning.attributes[names.USAGE_REPEATED] = True
+                break
+            around = parents.get(around)
+
+
+def _run_operations(run_id: str, works: list[_Work]) -> Iterable[Operation]:
+    root = next((work for work in works if work.span.parent_id is None), None)
+    named = any(work.named for work in works)
+    # A Holdfast client announces its own run, and knows better what it is; its spans are never at the root.
+    ours = root is None and _made_by_holdfast(run_id, works[0].span)
+    if not ours:
+        yield from _beginning(run_id, root or works[0], works)
+    for work in works:
+        yield _span_operation(work)
+        yield from _event_operations(work)
+    if root is not None and not named and root.span.end:
+        yield InstanceFinish(
+            idempotency_key=run_id,
+            agent_instance_id=run_id,
+            status=InstanceStatus(_status(root).value),
+            timestamp=_time(max(root.span.start, root.span.end)),
+            error=root.error,
+        )
+
+
+def _made_by_holdfast(run_id: str, span: TraceSpan) -> bool:
+    """Whether the id is a UUIDv7 of the time of the span: one in three million random trace ids is."""
+    try:
+        uuid = UUID(run_id)
+    except ValueError:
+        return False
+    made = (uuid.int >> 80) * 1_000_000
+    return uuid.version == 7 and abs(span.start - made) < _MONTH_NS
+
+
+def _beginning(run_id: str, teller: _Work, works: list[_Work]) -> Iterable[Operation]:
+    resource = teller.span.resource
+    began = min((work.span.start for work in works if _time(work.span.start)), default=None)
+    about = dict(resource)
+    for name in _ABOUT_RUN:
+        for work in works:
+            if name in work.meaning.attributes:
+                about.setdefault(name, work.meaning.attributes[name])
+                break
+    version = _text(resource.get("service.version"))
+    yield InstanceRegister(
+        idempotency_key=run_id,
+        id=run_id,
+        agent_id=_text(resource.get("service.name")) or _UNKNOWN_SERVICE,
+        agent_version=AgentVersion(external_identifier=version) if version else None,
+        environment_id=next(filter(None, (_text(resource.get(name)) for name in _ENVIRONMENT)), None),
+        external_identifier=None if teller.named else teller.span.trace_id,
+        attributes=Raw(_encode(about)),
+        sdk=_sdk(resource),
+        timestamp=began,
+    )
+    yield InstanceStart(idempotency_key=run_id, agent_instance_id=run_id, timestamp=began)
+
+
+def _span_operation(work: _Work) -> SpanCreate:
+    span, meaning = work.span, work.meaning
+    started = _time(span.start) or _time(span.end)
+    return SpanCreate(
+        idempotency_key=span.span_id,
+        agent_instance_id=work.run_id,
+        id=span.span_id,
+        parent_span_id=span.parent_id,
+        schema_name=meaning.type.value,
+        name=_name(span, meaning),
+        status=_status(work),
+        started_at=started,
+        finished_at=_time(max(span.start, span.end)) or started if span.end else None,
+        payload=_json(meaning.payload),
+        result_payload=_json(meaning.result),
+        attributes=Raw(_encode(_attributes(span, meaning))),
+        error=work.error,
+    )
+
+
+def _name(span: TraceSpan, meaning: Meaning) -> str:
+    """A tool call is called as its tool; the span's own name is kept beside it."""
+    tool = meaning.attributes.get(names.TOOL_NAME)
+    if meaning.type is SpanType.TOOL and isinstance(tool, str) and tool and tool != span.name:
+        meaning.attributes["otel.span.name"] = span.name
+        return tool
+    return span.name
+
+
+def _attributes(span: TraceSpan, meaning: Meaning) -> Attributes:
+    attributes = meaning.attributes
+    if service := span.resource.get("service.name"):
+        attributes.setdefault("service.name", service)
+    if span.kind is not TraceSpanKind.UNSPECIFIED:
+        attributes["otel.span.kind"] = span.kind.name.lower()
+    if span.scope.name:
+        attributes["otel.scope.name"] = span.scope.name
+    if span.scope.version:
+        attributes["otel.scope.version"] = span.scope.version
+    if span.status is TraceStatus.OK:
+        attributes["otel.status_code"] = "OK"
+    if span.links:
+        attributes["otel.links"] = [
+            {"trace_id": link.trace_id, "span_id": link.span_id, "attributes": link.attributes}
+            for link in span.links
+        ]
+    if span.trace_state:
+        attributes["otel.trace_state"] = span.trace_state
+    for what, count in span.dropped.items():
+        attributes[f"otel.dropped_{what}_count"] = count
+    for name, value in (("start", span.start), ("end", span.end)):
+        if value > LATEST_NS:
+            attributes[f"otel.{name}_time_unix_nano"] = str(value)
+    return attributes
+
+
+def _event_operations(work: _Work) -> Iterable[EventCreate]:
+    span = work.span
+    for place, event in work.meaning.events:
+        yield EventCreate(
+            idempotency_key=span.span_id,
+            agent_instance_id=work.run_id,
+            id=f"{span.span_id}:{place}",
+            name=event.name or "event",
+            timestamp=_time(event.time) or _time(span.start) or _time(span.end) or 0,
+            agent_span_id=span.span_id,
+            level=_level(work, event),
+            payload=Raw(_encode(event.attributes)) if event.attributes else NO_JSON,
+        )
+
+
+def _level(work: _Work, event: TraceEvent) -> EventLevel:
+    if event.name != "exception":
+        return EventLevel.INFO
+    return EventLevel.ERROR if work.span.status is TraceStatus.ERROR else EventLevel.WARNING
+
+
+def _status(work: _Work) -> SpanStatus:
+    if not work.span.end:
+        return SpanStatus.ACTIVE
+    if work.cancelled:
+        return SpanStatus.CANCELLED
+    return SpanStatus.FAILED if work.span.status is TraceStatus.ERROR else SpanStatus.COMPLETE
+
+
+def _time(ns: int) -> int | None:
+    """None for a time that was not told, or that no column can hold."""
+    return ns if 0 < ns <= LATEST_NS else None
+
+
+def _json(value: object) -> Raw:
+    return NO_JSON if value is None else Raw(_encode(value))
+
+
+def _text(value: object) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _sdk(resource: Attributes) -> str | None:
+    parts = [_text(resource.get(f"telemetry.sdk.{part}")) for part in ("name", "language", "version")]
+    return " ".join(part for part in parts if part) or None
