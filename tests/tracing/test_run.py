@@ -262,3 +262,22 @@ def test_a_run_may_bring_its_own_schemas(recorder: MemoryRecorder) -> None:
     made = recorder.runs[run.id]
     assert made.agent_schema_version == schemas
     assert not made.update_current_version
+
+
+def test_a_resumed_run_takes_spans_without_being_started(recorder: MemoryRecorder) -> None:
+    """A span in a run of another process starts the span alone."""
+    with recorder.client.resume("run-1").span("work"):
+        pass
+    assert recorder.of(InstanceStart) == []
+    assert recorder.span("work").run_id == "run-1"
+
+
+def test_a_span_of_elsewhere_can_be_ended(recorder: MemoryRecorder) -> None:
+    """Its id is all that is needed; status, result and error travel with the end."""
+    recorder.client.finish_span("span-1", "failed", result={"n": 1}, error=ValueError("no"), at=7)
+    recorder.client.finish_span("span-2")
+    first, second = recorder.of(SpanFinish)
+    assert (first.agent_span_id, first.agent_instance_id, first.status) == ("span-1", None, "failed")
+    assert (bytes(first.result_payload), first.timestamp) == (b'{"n":1}', 7)
+    assert first.error is not None
+    assert (first.error.type, second.status) == ("ValueError", None)

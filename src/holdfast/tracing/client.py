@@ -18,15 +18,21 @@ from holdfast.tracing.encoding import Given, PayloadEncoder
 from holdfast.tracing.ending import register, unregister
 from holdfast.tracing.guard import Guard
 from holdfast.tracing.propagation import Remote, read_headers
-from holdfast.tracing.record import RunRecord, operation_key, short_name, usable_id
+from holdfast.tracing.record import RunRecord, encode_operation, operation_key, short_name, usable_id
 from holdfast.tracing.redaction import RedactHook
 from holdfast.tracing.registry import SchemaRegistry
 from holdfast.tracing.run import Run
 from holdfast.tracing.silent import silent_run
 from holdfast.tracing.sink import Sink
 from holdfast.wire.attributes import RUN_INPUT
-from holdfast.wire.operations import AgentVersion, InstanceRegister, SchemaVersion
-from holdfast.wire.vocabulary import Purpose
+from holdfast.wire.operations import (
+    AgentVersion,
+    InstanceRegister,
+    RecordedError,
+    SchemaVersion,
+    SpanFinish,
+)
+from holdfast.wire.vocabulary import Purpose, SpanStatus
 
 if TYPE_CHECKING:
     from holdfast.tracing.pipeline import PipelineStats
@@ -156,6 +162,32 @@ class Client:
         except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
             self.guard.took(error, "a run")
             return silent_run(self, name, run_id, self.guard)
+
+    def finish_span(
+        self,
+        span_id: str,
+        status: SpanStatus | str | None = None,
+        *,
+        result: Given = None,
+        error: BaseException | RecordedError | str | None = None,
+        at: int | None = None,
+    ) -> None:
+        """End a span that was started elsewhere, by a process before or by another client. Where it has ended
+        already nothing changes; a server that has not heard of it refuses."""
+        try:
+            record = self._record(usable_id(span_id, self.guard))
+            end = SpanFinish(
+                idempotency_key=operation_key(record.run_id, "f"),
+                agent_span_id=record.run_id,
+                status=None if status is None else SpanStatus(status),
+                timestamp=self.config.clock() if at is None else at,
+                result_payload=record.pair(result, None, "result")[0],
+                error=None if error is None else record.error(error),
+            )
+            if not (self.config.disabled or self._closed):
+                record.append(encode_operation(end))
+        except Exception as failure:  # noqa: BLE001 - telemetry never raises into agent code
+            self.guard.took(failure, "a span's end")
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until all that was recorded before the call is acknowledged; False when the seconds were too

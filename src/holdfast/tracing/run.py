@@ -169,7 +169,7 @@ class Run:
         Its parent is the innermost open span of this run, unless `parent` (a span, its id, or the run
         itself for none) is given.
         """
-        if not self._started:
+        if not (self._started or self._resumed):
             self.start()
         record = self.record
         if parent is None:

@@ -152,16 +152,22 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
             self.set_result(result)
         self._end(_COMPLETE)
 
-    def fail(self, error: BaseException | RecordedError | str | None = None, *, result: Given = None) -> None:
+    def fail(
+        self,
+        error: BaseException | RecordedError | str | None = None,
+        *,
+        result: Given = None,
+        at: int | None = None,
+    ) -> None:
         """End it as failed. An exception is recorded with its type, message and stack."""
         if result is not None:
             self.set_result(result)
-        self._end(SpanStatus.FAILED, error)
+        self._end(SpanStatus.FAILED, error, at)
 
-    def cancel(self) -> None:
+    def cancel(self, *, at: int | None = None) -> None:
         """End it as cancelled. One that was not started is sent as pending and cancelled at once."""
-        self._begin(SpanStatus.PENDING)
-        self._end(SpanStatus.CANCELLED)
+        self._begin(SpanStatus.PENDING, at)
+        self._end(SpanStatus.CANCELLED, at=at)
 
     def finish(
         self, status: SpanStatus | str | None = None, *, result: Given = None, at: int | None = None
