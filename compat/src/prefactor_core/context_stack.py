@@ -32,6 +32,11 @@ class SpanContextStack:
         return stack[-1]
 
     @classmethod
+    def remove(cls, span_id: str) -> None:
+        """Take a span off wherever it stands; blocks of several spans may end in any order."""
+        _open.set(tuple(one for one in _open.get() if one != span_id))
+
+    @classmethod
     def peek(cls) -> str | None:
         """The innermost span's id; None where no span is open."""
         stack = _open.get()

@@ -25,7 +25,7 @@ class ClientAlreadyInitializedError(PrefactorCoreError):
 
 
 class OperationError(PrefactorCoreError):
-    """An operation cannot be carried out. `operation_type` names it."""
+    """For handlers and queues of the caller's own: an operation cannot be carried out. `operation_type` names it."""
 
     def __init__(self, message: str, operation_type: str | None = None) -> None:
         super().__init__(message)
@@ -33,8 +33,8 @@ class OperationError(PrefactorCoreError):
 
 
 class InstanceNotFoundError(PrefactorCoreError):
-    """No instance of that id was made by this client."""
+    """Never raised by this client, which records what belongs to unknown instances too; kept for `except`."""
 
 
 class SpanNotFoundError(PrefactorCoreError):
-    """No span of that id was made by this client, or it is finished and forgotten."""
+    """Never raised by this client, which ends unknown spans by their ids too; kept for `except`."""

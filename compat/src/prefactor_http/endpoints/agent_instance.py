@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Literal
 
-from prefactor_http.endpoints._wire import Requester, body, checked_key, segment, zoned
+from prefactor_http.endpoints.keys import Requester, body, checked_key, segment, zoned
 from prefactor_http.models.agent_instance import AgentInstance
 from prefactor_http.models.base import ApiResponse
 

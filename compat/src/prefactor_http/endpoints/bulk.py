@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefactor_http.endpoints._wire import Requester
+from prefactor_http.endpoints.keys import Requester
 from prefactor_http.models.bulk import BulkRequest, BulkResponse
 
 __all__ = ["BulkClient"]
