@@ -86,8 +86,17 @@ class Parts:
         )
 
 
-def assemble(setup: Setup, worker: AgentWorker, *, is_async: bool, heritage: Heritage | None = None) -> Parts:
-    """The parts of a session for `worker`, whose role may be another than the setup's after a handoff."""
+def assemble(
+    setup: Setup,
+    worker: AgentWorker,
+    *,
+    is_async: bool,
+    heritage: Heritage | None = None,
+    tracker: UsageTracker | None = None,
+    recovery: RecoveryContext | None = None,
+) -> Parts:
+    """The parts of a session for `worker`, whose role may be another than the setup's after a handoff. The totals
+    and the books may be ones that the caller keeps."""
     clock, role = setup.clock, worker.role
     now = clock.monotonic
     started = now()
@@ -96,8 +105,8 @@ def assemble(setup: Setup, worker: AgentWorker, *, is_async: bool, heritage: Her
         role, worker.phase, worker.project_id, setup.event_sink, record, keep=DEFAULT_RING_CAPACITY
     )
     prices = default_prices() if setup.prices is None else setup.prices
-    tracker = UsageTracker(prices=prices)
-    recovery = RecoveryContext()
+    tracker = UsageTracker(prices=prices) if tracker is None else tracker
+    recovery = RecoveryContext() if recovery is None else recovery
     progress = _progress(setup, worker, record, started, heritage)
     claims = _claims(setup, events, now, heritage)
     guards = Guards(tuple(setup.guardrails), role, events)

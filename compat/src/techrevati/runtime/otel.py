@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from holdfast.core.usage import UsageSnapshot
 from holdfast.integrations import otel_sinks
 
 if TYPE_CHECKING:
@@ -33,6 +34,6 @@ class OpenTelemetryUsageSink(otel_sinks.OpenTelemetryUsageSink):
     def __init__(self, meter: Meter | None = None, provider_name: str = DEFAULT_PROVIDER_NAME) -> None:
         super().__init__(meter, provider_name)
 
-    def record(self, model: str, usage: otel_sinks.UsageSnapshot, cost_usd: float | None) -> None:
+    def record(self, model: str, usage: UsageSnapshot, cost_usd: float | None) -> None:
         unknown = cost_usd is None or cost_usd != cost_usd
         super().record(model, usage, None if unknown else cost_usd)
