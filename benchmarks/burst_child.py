@@ -9,7 +9,12 @@ import time
 from collections.abc import Callable
 
 TEXT = "a payload of about four hundred characters, as a prompt or an answer might be. " * 5
-NAMED: dict[str, str | int | bool] = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "small", "step": 7, "cached": False}
+NAMED: dict[str, str | int | bool] = {
+    "gen_ai.operation.name": "chat",
+    "gen_ai.request.model": "small",
+    "step": 7,
+    "cached": False,
+}
 
 
 def _cpu() -> float:
