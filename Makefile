@@ -10,12 +10,12 @@ READY := $(VENV)/.ready
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
-$(READY): pyproject.toml
+$(READY): pyproject.toml compat/pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Holdfast needs Python 3.11 or later; $(PYTHON) is $$($(PYTHON) --version). Say: make PYTHON=python3.12 ..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "Installing Holdfast into $(VENV) (once, about a minute) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[server,otel,yaml]' --group dev
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[server,otel,yaml]' -e ./compat --group dev
 	@touch $(READY)
 
 setup: $(READY) ## Make .venv with everything in it
