@@ -3,6 +3,7 @@
 The OpenTelemetry sinks are in `techrevati.runtime.otel`, which needs the extra `otel`.
 """
 
+from techrevati.runtime._records import show_as_dataclasses
 from techrevati.runtime.agent_events import (
     AgentEvent,
     AgentEventName,
@@ -198,3 +199,5 @@ __all__ = [
     "run_pre_checks",
     "smaller_context_budget",
 ]
+
+show_as_dataclasses()
