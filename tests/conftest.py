@@ -12,8 +12,23 @@ import pytest
 
 from isolation import isolated, isolated_session
 from needs import need_data
+from postgres_server import postgres_database, postgres_server
 
 __all__ = ["isolated", "isolated_session"]
+
+
+@pytest.fixture(scope="session")
+def postgres_address() -> Iterator[str]:
+    """A PostgreSQL server for all tests of this process; it starts with the first that asks."""
+    with postgres_server() as address:
+        yield address
+
+
+@pytest.fixture
+def postgres(postgres_address: str, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The address of an empty database."""
+    with postgres_database(postgres_address, f"test_{abs(hash(request.node.nodeid)):x}") as address:
+        yield address
 
 
 @pytest.fixture

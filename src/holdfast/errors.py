@@ -338,6 +338,10 @@ class StoreUnavailableError(StoreError):
     """The database cannot take this now (disk full, locked, gone): the same may succeed later."""
 
 
+class StoreConflictError(StoreUnavailableError):
+    """Another transaction changed the same at the same time, and this one left nothing: do all of it again."""
+
+
 class ApiError(HoldfastError):
     """A request, or one item of a bulk request, is answered with an error.
 

@@ -9,11 +9,14 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection
+from sqlalchemy import Connection, create_engine
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
 
 from holdfast.errors import StoreError
 
-__all__ = ["head_revision", "upgrade"]
+__all__ = ["current_revision", "head_revision", "upgrade"]
 
 _HERE: Final = Path(__file__).parent / "migrations"
 
@@ -34,6 +37,20 @@ def head_revision() -> str:
     return head
 
 
+def current_revision(address: URL) -> str | None:
+    """The revision of the database's tables, None where it has none. Raises `StoreError` where it cannot be
+    reached or is no database."""
+    engine = create_engine(address, poolclass=NullPool)
+    try:
+        with engine.connect() as connection:
+            return MigrationContext.configure(connection).get_current_revision()
+    except DBAPIError as error:
+        name = address.render_as_string(hide_password=True)
+        raise StoreError(name, f"cannot be used: {str(error.orig).strip()}") from None
+    finally:
+        engine.dispose()
+
+
 def upgrade(connection: Connection, *, to: str = "head") -> None:
     """Run the migrations that are missing, in the caller's transaction. Nothing happens where none are.
 
@@ -43,6 +60,7 @@ def upgrade(connection: Connection, *, to: str = "head") -> None:
     current = MigrationContext.configure(connection).get_current_revision()
     if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
         raise StoreError(
-            str(connection.engine.url), f"is of a newer Holdfast (revision {current}); upgrade Holdfast"
+            connection.engine.url.render_as_string(hide_password=True),
+            f"is of a newer Holdfast (revision {current}); upgrade Holdfast",
         )
     command.upgrade(_config(connection), to)

@@ -1,0 +1,72 @@
+"""Which store an address means."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+from pathlib import Path
+
+from msgspec import Struct
+from sqlalchemy import make_url
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import ArgumentError
+
+from holdfast.errors import StoreError
+from holdfast.server.stores.base import Store
+from holdfast.server.stores.migrate import current_revision, head_revision
+from holdfast.server.stores.sqlite import SqliteStore
+
+__all__ = ["DatabaseState", "database_state", "open_database"]
+
+_POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
+
+
+class DatabaseState(Struct, frozen=True, kw_only=True):
+    """`address` without its password; `revision` None where there are no tables yet; `current` says whether
+    they are those of this version."""
+
+    address: str
+    revision: str | None
+    wanted: str
+    current: bool
+
+
+def open_database(file: Path, address: str | None) -> Store:
+    """The PostgreSQL database at `address` (`postgresql://user:password@host:port/name`), without one the
+    SQLite file; with today's tables. Raises `StoreError`."""
+    if address is None:
+        return SqliteStore(file)
+    url = _postgres_url(address)
+    from holdfast.server.stores.postgres import PostgresStore  # an extra, and 60 ms to import
+
+    return PostgresStore(url)
+
+
+def database_state(file: Path, address: str | None) -> DatabaseState:
+    """How far the database is, changing nothing. Raises `StoreError` where there is none."""
+    if address is None and not file.exists():
+        raise StoreError(str(file), "does not exist")
+    url = URL.create("sqlite", database=str(file)) if address is None else _postgres_url(address)
+    found, wanted = current_revision(url), head_revision()
+    return DatabaseState(
+        address=str(file) if address is None else url.render_as_string(hide_password=True),
+        revision=found,
+        wanted=wanted,
+        current=found == wanted,
+    )
+
+
+def _postgres_url(address: str) -> URL:
+    try:
+        url = make_url(address)
+    except ArgumentError:
+        raise StoreError(address, "is no database address; use postgresql://user@host/name") from None
+    if url.drivername not in _POSTGRES:
+        raise StoreError(
+            url.render_as_string(hide_password=True),
+            "is not a kind of database this version can use; use postgresql://user@host/name",
+        )
+    if find_spec("psycopg") is None:
+        raise StoreError(
+            url.render_as_string(hide_password=True), "needs psycopg: pip install 'holdfast[server,postgres]'"
+        )
+    return url.set(drivername="postgresql+psycopg")

@@ -1,0 +1,116 @@
+"""The shared store: a PostgreSQL database that any number of server processes write at once."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import Any, Final, cast
+
+import psycopg
+from psycopg import errors
+from sqlalchemy import Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy.engine import URL
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool
+
+from holdfast.errors import StoreConflictError, StoreError, StoreUnavailableError
+from holdfast.server.stores.migrate import upgrade
+from holdfast.server.stores.postgres_text import accept_any_text
+from holdfast.server.stores.postgres_write import SCRATCH_TABLES, PostgresTransaction
+
+__all__ = ["MIGRATION_LOCK", "PostgresStore"]
+
+MIGRATION_LOCK: Final = 0x686F6C64
+"""Servers that start at once wait for each other with this advisory lock: one migrates."""
+
+_CONFLICTS: Final = (
+    errors.DeadlockDetected,
+    errors.SerializationFailure,
+    errors.UniqueViolation,  # another transaction made the same thing first
+    errors.ForeignKeyViolation,  # another one took away what this one refers to
+)
+_UNAVAILABLE: Final = (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+class PostgresStore:
+    """A `Store` in the database at `address`, brought to today's schema.
+
+    Runs and hourly sums are locked row by row, in the order of their keys, so that transactions of several
+    servers neither lose nor repeat anything; those that meet all the same fail with `StoreConflictError`.
+    Raises `StoreError` where the database cannot be reached or used, or is of a newer Holdfast.
+    """
+
+    def __init__(self, address: URL) -> None:
+        self._name = address.render_as_string(hide_password=True)
+        self._lock = threading.Lock()
+        self._reader = self._engine(address, {"options": "-c default_transaction_read_only=on"})
+        self._writer = self._engine(address, {}, pool_size=1, max_overflow=0)
+        event.listen(self._writer, "connect", _make_scratch_tables)
+        try:
+            with _once(address) as engine, engine.begin() as connection:
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})"))
+                upgrade(connection)
+        except DBAPIError as error:
+            raise StoreError(self._name, f"cannot be used: {str(error.orig).strip()}") from None
+
+    @property
+    def reader(self) -> Engine:
+        return self._reader
+
+    @contextmanager
+    def write(self) -> Generator[PostgresTransaction]:
+        try:
+            with self._lock, self._writer.begin() as connection:
+                driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+                yield PostgresTransaction(connection, driver)
+        except (psycopg.Error, DBAPIError) as error:
+            raise self._translated(error) from error
+
+    def close(self) -> None:
+        with self._lock:
+            self._writer.dispose()
+            self._reader.dispose()
+
+    def _engine(self, address: URL, arguments: dict[str, str], **pool: int) -> Engine:
+        engine = create_engine(
+            address,
+            connect_args=arguments | {"application_name": "holdfast"},
+            pool_pre_ping=True,  # a database that was restarted costs no request
+            **(pool or {"pool_size": 8, "max_overflow": 24}),
+        )
+        event.listen(engine, "connect", _accept_any_text)
+
+        @event.listens_for(engine, "handle_error")
+        def _translate(context: ExceptionContext) -> None:  # pyright: ignore[reportUnusedFunction] - called by the engine
+            if isinstance(context.original_exception, _UNAVAILABLE):
+                context.chained_exception = self._translated(context.original_exception)
+
+        return engine
+
+    def _translated(self, error: BaseException) -> BaseException:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        problem = str(cause).strip()
+        if isinstance(cause, _CONFLICTS):
+            return StoreConflictError(self._name, problem)
+        return StoreUnavailableError(self._name, problem) if isinstance(cause, _UNAVAILABLE) else error
+
+
+@contextmanager
+def _once(address: URL) -> Generator[Engine]:
+    """For one connection: without the tables that the writer's connections make for themselves."""
+    engine = create_engine(address, poolclass=NullPool)
+    try:
+        yield engine
+    finally:
+        engine.dispose()
+
+
+def _accept_any_text(driver: psycopg.Connection[Any], _record: object) -> None:
+    accept_any_text(driver.adapters)
+
+
+def _make_scratch_tables(driver: psycopg.Connection[Any], _record: object) -> None:
+    for statement in SCRATCH_TABLES:
+        driver.execute(statement)
+    driver.commit()
