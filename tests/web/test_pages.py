@@ -65,11 +65,32 @@ def test_filters_narrow_the_list(reader: Reader) -> None:
 
 @pytest.mark.parametrize(
     "query",
-    ["status=no", "before=x.y", "within=9y", "before=99999999999999999999.1", "q=%00%ff", "agent=nobody"],
+    [
+        "status=no",
+        "before=x.y",
+        "within=9y",
+        "before=99999999999999999999.1",
+        "before=9999999999999999999.9",
+        "after=1.9223372036854775808",
+        "q=%00%ff",
+        "agent=nobody",
+    ],
 )
 def test_a_query_that_makes_no_sense_still_gives_a_page(reader: Reader, query: str) -> None:
     """It counts as not given, or matches nothing."""
     assert "<h1>Runs</h1>" in reader.html(f"/?{query}")
+
+
+def test_a_long_address_does_not_make_a_long_page(reader: Reader) -> None:
+    """The addresses of rows repeat the page's own: of what it says only so much is kept."""
+    plain = len(reader.html("/runs/refund-1"))
+    for query in (
+        "fold=" + "a" * 40_000,
+        "fold=" + ".".join(["0123456789abcdef"] * 2_000),
+        "span=" + "s" * 40_000,
+    ):
+        assert len(reader.html(f"/runs/refund-1?{query}")) < plain + 50_000, query[:30]
+    assert len(reader.html("/?agent=" + "a" * 40_000)) < 50_000
 
 
 def test_an_unknown_cost_is_never_shown_as_nothing(reader: Reader) -> None:
@@ -192,7 +213,13 @@ def test_the_theme_is_kept_in_a_cookie_and_leads_back(reader: Reader) -> None:
     assert (
         'data-theme="dark"' in reader.get("/", Cookie=f"{reader.cookie}; holdfast_theme=dark").data.decode()
     )
-    for back in ("https://example.com", "//example.com", "/\\example.com", "javascript:alert(1)"):
+    for back in (
+        "https://example.com",
+        "//example.com",
+        "/\\example.com",
+        "javascript:alert(1)",
+        "/\t/example.com",
+    ):
         assert reader.get(f"/theme?to=dark&back={quote(back)}").headers["location"] == "/"
 
 

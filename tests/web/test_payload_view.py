@@ -56,6 +56,26 @@ def test_deep_json_is_cut_where_it_gets_too_deep_to_look_at() -> None:
     assert endless.plain is not None
 
 
+def test_no_single_field_makes_a_view_large() -> None:
+    """Long names of roles, long ways to a text, many tool calls, marks with many facts."""
+    call = {"name": "n", "arguments": "a" * 2_000}
+    for value in (
+        {"role": "r" * 100_000, "content": "x", "tool_calls": [call] * 1_000},
+        {"k" * 100_000: ["t" * 3_000] * 60},
+        {"$truncated": {f"{number}\u202e" * 100: 1 for number in range(1_000)}},
+    ):
+        shown = _show(value)
+        assert len(repr(shown)) < 200_000
+        assert "\u202e" not in "".join(line.text for line in shown.lines)
+
+
+def test_a_role_may_be_anything() -> None:
+    """What is no text is no role, and the payload is shown as it is."""
+    for role in ([], {}, 1, None):
+        assert _show({"role": role, "content": "x"}).chat is None
+        assert _show({"messages": [{"role": role, "content": "x"}]}).chat is None
+
+
 def test_a_clipped_text_can_be_fetched_by_its_pointer() -> None:
     """Keys with slashes and tildes included."""
     value = {"a/b": [{"~": "z" * 5_000}]}

@@ -124,3 +124,11 @@ def test_many_rings_do_not_take_long() -> None:
     tree = grow_tree(spans)
     assert len(tree.ids) == 40_000
     assert len(tree.lost) == 20_000
+
+
+def test_what_hangs_on_a_ring_stays_there() -> None:
+    """The ring is cut once, whatever the ids; a hundred thousand spans that hang on it are no trouble."""
+    spans = [_span(f"a{number:06}", "z1", number) for number in range(100_000)]
+    tree = grow_tree([*spans, _span("z1", "z2"), _span("z2", "z1")])
+    assert [tree.ids[place] for place in tree.lost] == ["z1"]
+    assert tree.depth.count(0) == 1

@@ -11,6 +11,7 @@ from litestar.params import FromQuery
 from litestar.response import Redirect
 
 from holdfast.server.services.access import COOKIE, LOGIN_HELP, services_of
+from holdfast.server.services.own_path import is_own_path
 
 __all__ = ["LOGIN_ROUTES"]
 
@@ -29,16 +30,11 @@ async def log_in(request: Request[Any, Any, Any], code: FromQuery[str] = "") -> 
     session = Cookie(key=COOKIE, value=cookie, httponly=True, samesite="lax", max_age=_LONG, path="/")
     wanted = request.query_params.get("next", "/")
     return Redirect(
-        wanted if _is_ours(wanted) else "/",
+        wanted if is_own_path(wanted) else "/",
         status_code=303,
         cookies=[session],
         headers={"Cache-Control": "no-store"},
     )
-
-
-def _is_ours(path: str) -> bool:
-    """A path on this server: never `//host`, nor `/\\host`, which browsers read as the same."""
-    return path.startswith("/") and path.isprintable() and not path.startswith(("//", "/\\"))
 
 
 LOGIN_ROUTES: Final = [log_in]

@@ -19,6 +19,7 @@ _TAIL: Final = 10
 _RECENT: Final = 4
 _TEXT: Final = 3_000
 _CALL: Final = 1_500
+_CALLS: Final = 20
 _ROLES: Final = frozenset(
     {"system", "developer", "user", "human", "assistant", "ai", "model", "tool", "function"}
 )
@@ -36,13 +37,14 @@ class ChatCall:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChatMessage:
-    """One message. `hidden` is how many characters of its text are not shown."""
+    """One message. `hidden` is how many characters of its text are not shown, `more_calls` how many calls."""
 
     role: str
     name: str | None
     text: str
     calls: tuple[ChatCall, ...]
     hidden: int = 0
+    more_calls: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,7 +107,12 @@ def _are_messages(value: object) -> bool:
 
 
 def _is_message(fields: dict[str, object]) -> bool:
-    return fields.get("role") in _ROLES and not fields.keys().isdisjoint({"content", "parts", "tool_calls"})
+    role = fields.get("role")
+    return (
+        isinstance(role, str)
+        and role in _ROLES
+        and not fields.keys().isdisjoint({"content", "parts", "tool_calls"})
+    )
 
 
 def _is_answer(fields: dict[str, object]) -> bool:
@@ -125,11 +132,12 @@ def _message(fields: dict[str, object]) -> ChatMessage:
     text = "\n\n".join(text for text in texts if text)
     name = fields.get("name")
     return ChatMessage(
-        role=str(fields.get("role", "assistant")),
+        role=one_line(str(fields.get("role", "assistant")), 40),
         name=one_line(name, 60) if isinstance(name, str) else None,
         text=clean(text[:_TEXT]),
-        calls=tuple(calls),
+        calls=tuple(calls[:_CALLS]),
         hidden=max(0, len(text) - _TEXT),
+        more_calls=max(0, len(calls) - _CALLS),
     )
 
 

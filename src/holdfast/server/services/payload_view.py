@@ -19,6 +19,8 @@ _DEPTH: Final = 24
 _TEXT: Final = 2_000
 _KEY: Final = 120
 _INLINE: Final = 100
+_POINTER: Final = 1_000
+_FACTS: Final = 5
 _OPEN_BELOW: Final = 40
 
 
@@ -39,7 +41,8 @@ class LineKind(StrEnum):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JsonLine:
     """One line. `key` is None inside arrays of plain values and at the top. `at` is the RFC 6901 pointer of a
-    text that was clipped, where the whole of it can be fetched; `note` says how much there is."""
+    text that was clipped, where the whole of it can be fetched (None where the way there is too long for an
+    address); `note` says how much there is."""
 
     kind: LineKind
     key: str | None = None
@@ -95,7 +98,7 @@ class _Walk:
         self.clipped = False
         self._total = limit
 
-    def lines(self, key: str | None, value: object, at: str, depth: int) -> Iterator[JsonLine]:
+    def lines(self, key: str | None, value: object, at: str | None, depth: int) -> Iterator[JsonLine]:
         self.left -= 1
         if isinstance(value, dict | list):
             yield from self._container(key, cast("dict[str, object] | list[object]", value), at, depth)
@@ -108,7 +111,7 @@ class _Walk:
             yield JsonLine(kind=LineKind.NUMBER, key=key, text=str(value)[:_INLINE])
 
     def _container(
-        self, key: str | None, value: dict[str, object] | list[object], at: str, depth: int
+        self, key: str | None, value: dict[str, object] | list[object], at: str | None, depth: int
     ) -> Iterator[JsonLine]:
         array = isinstance(value, list)
         if not value:
@@ -133,10 +136,10 @@ class _Walk:
                 yield JsonLine(kind=LineKind.MORE, text=f"{size - shown:,} more of {size:,}")
                 break
             label = one_line(str(name), _KEY)
-            yield from self.lines(label, item, f"{at}/{_escape(str(name))}", depth + 1)
+            yield from self.lines(label, item, _inside(at, str(name)), depth + 1)
         yield JsonLine(kind=LineKind.CLOSE)
 
-    def _text(self, key: str | None, value: str, at: str) -> JsonLine:
+    def _text(self, key: str | None, value: str, at: str | None) -> JsonLine:
         if len(value) <= _INLINE and "\n" not in value:
             return JsonLine(kind=LineKind.TEXT, key=key, text=clean(value))
         if len(value) <= _TEXT:
@@ -151,8 +154,11 @@ class _Walk:
         )
 
 
-def _escape(token: str) -> str:
-    return token.replace("~", "~0").replace("/", "~1")
+def _inside(at: str | None, token: str) -> str | None:
+    """The pointer one step further in; None where it would be too long for an address."""
+    if at is None or len(at) + len(token) > _POINTER:
+        return None
+    return f"{at}/{token.replace('~', '~0').replace('/', '~1')}"
 
 
 def _mark(value: dict[str, object]) -> str | None:
@@ -163,7 +169,8 @@ def _mark(value: dict[str, object]) -> str | None:
         return "inside itself: a reference back to a container around this one"
     if "$truncated" in value and len(value) == 1:
         told = as_object(value["$truncated"])
-        facts = ", ".join(f"{name} {one_line(str(fact), 40)}" for name, fact in told.items())
+        known = list(told.items())[:_FACTS]
+        facts = ", ".join(f"{one_line(name, 40)} {one_line(str(fact), 40)}" for name, fact in known)
         return f"truncated when it was recorded ({facts})" if facts else "truncated when it was recorded"
     if "$bytes" in value and len(value) <= 2:
         size = as_object(value.get("$truncated")).get("bytes", len(str(value["$bytes"])) * 3 // 4)

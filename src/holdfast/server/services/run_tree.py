@@ -159,19 +159,33 @@ def _walk(tops: Sequence[int], inside: dict[int, list[int]]) -> list[int]:
 
 
 def _open_rings(parents: list[int], inside: dict[int, list[int]], order: list[int]) -> set[int]:
-    """Spans that are each other's ancestors hang on no top: cut each ring before its first span."""
+    """Spans that are each other's ancestors hang on no top: cut each ring before its first span. What hangs
+    on a ring from outside stays where it hangs."""
     seen = set(order)
     cut: set[int] = set()
-    for at, parent in enumerate(parents):
+    for at in range(len(parents)):
         if at in seen:
             continue
-        cut.add(at)
-        parents[at] = _NONE
-        inside[parent].remove(at)
-        more = _walk([at], inside)
+        first = min(_ring_above(at, parents))
+        cut.add(first)
+        inside[parents[first]].remove(first)
+        parents[first] = _NONE
+        more = _walk([first], inside)
         order += more
         seen.update(more)
     return cut
+
+
+def _ring_above(at: int, parents: list[int]) -> list[int]:
+    """The spans of the ring that one runs into on its way up."""
+    passed: set[int] = set()
+    while at not in passed:
+        passed.add(at)
+        at = parents[at]
+    ring = [at]
+    while (above := parents[ring[-1]]) != at:
+        ring.append(above)
+    return ring
 
 
 def _placed(spans: LightSpans, parents: list[int], order: list[int], lost: set[int]) -> SpanTree:

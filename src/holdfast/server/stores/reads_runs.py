@@ -223,14 +223,14 @@ class RunReads:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 
-    def quality(self, key: int) -> list[RunQuality]:
-        """The judgements of a run by name; those taken away are left out."""
+    def quality(self, key: int, limit: int) -> list[RunQuality]:
+        """The first `limit` judgements of a run by name; those taken away are left out."""
         q = quality.c
         query = select(q.name, q.timestamp, q.payload, q.summary, q.violations).where(
             q.instance_key == key, q.payload.is_not(None)
         )
         with self._engine.connect() as connection:
-            return [RunQuality(*row) for row in connection.execute(query.order_by(q.name))]
+            return [RunQuality(*row) for row in connection.execute(query.order_by(q.name).limit(limit))]
 
 
 _HOUR: Final = 3_600_000_000_000

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Self
+from typing import Final, Self
 from urllib.parse import quote, unquote, urlencode
 
+from holdfast._ids import MAX_ID_LENGTH
 from holdfast.server.services.run_tree import TreeView
 from holdfast.server.stores.run_views import RunCursor
 
 __all__ = ["ListQuery", "RunQuery", "id_from_path", "run_path"]
+
+_FOLDS: Final = 200
+_LARGEST: Final = (1 << 63) - 1
 
 
 def run_path(run_id: str) -> str:
@@ -27,7 +31,11 @@ def id_from_path(part: str) -> str:
 
 
 def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.isascii() and text.isdigit() and len(text) < 20 else None
+    """A number that databases take."""
+    if text is None or not text.isascii() or not text.isdigit() or len(text) > len(str(_LARGEST)):
+        return None
+    number = int(text)
+    return number if number <= _LARGEST else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +52,9 @@ class ListQuery:
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Self:
         return cls(
-            agent=query.get("agent") or None,
-            status=query.get("status") or None,
-            within=query.get("within") or None,
+            agent=(query.get("agent") or "")[:MAX_ID_LENGTH] or None,
+            status=(query.get("status") or "")[:20] or None,
+            within=(query.get("within") or "")[:20] or None,
             text=(query.get("q") or "").strip()[:200] or None,
             before=_cursor(query.get("before")),
             after=_cursor(query.get("after")),
@@ -89,9 +97,10 @@ class RunQuery:
 
     @classmethod
     def read(cls, query: Mapping[str, str]) -> Self:
-        folded = frozenset(part for part in query.get("fold", "").split(".") if part)
+        # each row's own address repeats them all: bounded, a page stays one
+        folded = frozenset(part[:16] for part in query.get("fold", "").split(".", _FOLDS)[:_FOLDS] if part)
         return cls(
-            span=query.get("span") or None,
+            span=(query.get("span") or "")[:MAX_ID_LENGTH] or None,
             first=_number(query.get("from")),
             view=TreeView(
                 folded=folded,

@@ -263,6 +263,7 @@ class RunOverview:
     failed: int
     failed_href: str
     quality: tuple[QualityView, ...]
+    quality_clipped: bool
     events: tuple[EventView, ...]
     events_total: int
     attributes: Panel | None

@@ -16,6 +16,7 @@ from msgspec import Raw
 from holdfast.errors import ApiError
 from holdfast.server.services.access import browser_session, services_of
 from holdfast.server.services.auth import Principal
+from holdfast.server.services.own_path import is_own_path
 from holdfast.server.web.answers import PAGE_ERRORS, THEME_COOKIE, AnyRequest, html, message_page, shell_of
 from holdfast.server.web.links import ListQuery, RunQuery, id_from_path, run_path
 from holdfast.server.web.live import follow_run
@@ -159,11 +160,9 @@ async def set_theme(request: AnyRequest) -> Response[Any]:
     """The theme switch, without scripts."""
     chosen = request.query_params.get("to", "")
     back = request.query_params.get("back", "/")
-    if not back.startswith("/") or back.startswith(("//", "/\\")):
-        back = "/"
     theme = Theme(chosen) if chosen in {theme.value for theme in Theme} else Theme.AUTO
     cookie = Cookie(key=THEME_COOKIE, value=theme.value, max_age=31_536_000, path="/", samesite="lax")
-    return Redirect(back, status_code=303, cookies=[cookie])
+    return Redirect(back if is_own_path(back) else "/", status_code=303, cookies=[cookie])
 
 
 @get("/login/help", include_in_schema=False)

@@ -44,6 +44,7 @@ _EVENTS = 100
 _JUMPS = 8
 _CRUMBS = 6
 _VIOLATIONS = 20
+_QUALITY = 50
 
 
 def raw_path(run_id: str, **what: str) -> str:
@@ -89,6 +90,7 @@ def run_overview(queries: Queries, run: RunRecord, tree: SpanTree, query: RunQue
     body = queries.runs.body(run.key)
     began = run.started_at if run.started_at is not None else run.begun_at
     failures = tree.failures()
+    judged = queries.runs.quality(run.key, _QUALITY + 1)
     return RunOverview(
         jumps=_jumps(queries, run, query, [tree.ids[place] for place in failures[:_JUMPS]]),
         failed=len(failures),
@@ -101,8 +103,9 @@ def run_overview(queries: Queries, run: RunRecord, tree: SpanTree, query: RunQue
                 violations=record.violations or 0,
                 time=clock_time(record.timestamp),
             )
-            for record in queries.runs.quality(run.key)
+            for record in judged[:_QUALITY]
         ),
+        quality_clipped=len(judged) > _QUALITY,
         events=_events(run, query, queries.runs.events(run.key, _EVENTS), began),
         events_total=run.events,
         attributes=panel(
