@@ -111,7 +111,8 @@ class Budget:
         with self.queue.lock:
             self.start(now)
             woken = self.queue.enter(reservation, now)
-        _wake(woken, but=reservation)
+        if woken:
+            _wake(woken, but=reservation)
         if reservation.state is ReservationState.REFUSED and reservation.refusal is not None:
             return reservation.refusal
         return reservation
@@ -127,7 +128,8 @@ class Budget:
             for account in reservation.accounts:
                 account.settle(reservation.asked, amounts, priced)
             notices, woken = self._after(now)
-        _wake(woken)
+        if woken:
+            _wake(woken)
         return notices
 
     def release(self, reservation: Reservation, now: float) -> None:
@@ -233,15 +235,30 @@ class _Queue:
 def _decide(reservation: Reservation, wanted: dict[int, LimitReached], now: float) -> None:
     """Refuse, leave waiting, or hold; `wanted` are the accounts that those before it wait for."""
     accounts, asked = reservation.accounts, reservation.asked
+    if not wanted and _room_in_all(accounts, asked, now):
+        _hold(reservation)
+        return
     reservation.refusal = _spent_out(accounts, asked, now)
     if reservation.refusal is not None:
         reservation.state = ReservationState.REFUSED
         return
     reservation.refusal = _in_the_way(reservation, wanted)
     if reservation.refusal is None:
-        reservation.state = ReservationState.HELD
-        for account in accounts:
-            account.hold(asked)
+        _hold(reservation)
+
+
+def _hold(reservation: Reservation) -> None:
+    reservation.refusal = None
+    reservation.state = ReservationState.HELD
+    for account in reservation.accounts:
+        account.hold(reservation.asked)
+
+
+def _room_in_all(accounts: tuple[Account, ...], asked: Amounts, now: float) -> bool:
+    for account in accounts:  # noqa: SIM110 - a generator would cost as much as the rest of it
+        if not account.has_room(asked, now):
+            return False
+    return True
 
 
 def _spent_out(accounts: tuple[Account, ...], asked: Amounts, now: float) -> LimitReached | None:

@@ -29,6 +29,7 @@ class Account:
     __slots__ = (
         "_limited",
         "_noticed",
+        "_usd_limit",
         "_warn_from",
         "held",
         "limits",
@@ -50,8 +51,21 @@ class Account:
             for index, kind in enumerate(_KINDS)
             if (limit := limits.of(kind)) is not None
         )
+        self._usd_limit = None if limits.usd is None else round(limits.usd * _UNITS[0])
         self._warn_from = {index: max(1, ceil(limit * limits.warn_at)) for index, limit in self._limited}
         self._noticed: dict[LimitKind, bool] = {}
+
+    def has_room(self, asked: Amounts, now: float) -> bool:
+        """Whether `asked` comes near no limit at all: the quick answer, which is the one for most calls. Where
+        there is none, `spent_out` and `full` tell why, if there is a reason."""
+        seconds = self.limits.seconds
+        if seconds is not None and self.elapsed(now) >= seconds:
+            return False
+        for index, limit in self._limited:
+            taken = self.spent[index] + self.held[index]
+            if taken >= limit or taken + asked[index] > limit:
+                return False
+        return True
 
     def spent_out(self, asked: Amounts, now: float) -> LimitReached | None:
         """The limit that `asked` can never meet, whatever becomes of the calls in flight."""
@@ -113,6 +127,11 @@ class Account:
             return self.elapsed(now)
         index = _KINDS.index(kind)
         return self.spent[index] / _UNITS[index]
+
+    def overspent(self) -> bool:
+        """Whether more money is spent than the limit on it."""
+        limit = self._usd_limit
+        return limit is not None and self.spent[0] > limit
 
     def elapsed(self, now: float) -> float:
         return 0.0 if self.started is None else now - self.started

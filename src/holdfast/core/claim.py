@@ -78,13 +78,10 @@ class Claims:
     def overrun(self, result: object) -> BudgetExceededError | None:
         """The error to raise where the strict budget is overrun; it carries `result`, which was paid for."""
         strict = self.strict
-        limit = None if strict is None else strict.limits.usd
-        if strict is None or limit is None:
+        if strict is None or not strict.account.overspent():
             return None
         used = strict.used(LimitKind.USD, self._now())
-        if used <= limit:
-            return None
-        error = BudgetExceededError(limit, used, budget=strict.name)
+        error = BudgetExceededError(strict.limits.usd, used, budget=strict.name)
         error.result = result
         return error
 

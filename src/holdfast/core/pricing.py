@@ -140,10 +140,10 @@ class PricingTable(MutableMapping[str, ModelPricing]):
 
     def find(self, model: str) -> ModelPricing | None:
         entries = self._entries
-        name = _name(model)
-        found = entries.get(name)
+        found = entries.get(model)  # most callers write it as the table does
         if found is None and entries:
-            starts = [entry for entry in entries if name.startswith(entry)]
+            name = _name(model)
+            starts = [name] if name in entries else [entry for entry in entries if name.startswith(entry)]
             found = entries[max(starts, key=len)] if starts else None
         return found
 
