@@ -21,7 +21,7 @@ from holdfast._clock import utc_now_ns
 from holdfast._ids import new_id
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import background_server
-from holdfast.server.services.apply import Batch, apply_batch
+from holdfast.server.services.apply import Batch, apply_batches
 from holdfast.server.services.auth import Principal
 from holdfast.server.services.decoding import decode_bulk
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
@@ -100,7 +100,7 @@ def stages(requests: int) -> dict[str, float]:
             marks.append(time.perf_counter())
             with store.write() as transaction:
                 work = WorkingSet(transaction, utc_now_ns())
-                apply_batch(work, Batch(who=who, items=items, on_error=on_error, minimal=True))
+                apply_batches(work, [Batch(who=who, items=items, on_error=on_error, minimal=True)])
                 marks.append(time.perf_counter())
                 work.write()
                 marks.append(time.perf_counter())

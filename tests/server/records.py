@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from holdfast.server.services.apply import Batch, BatchResult, apply_batch
+from holdfast.server.services.apply import Batch, BatchResult, apply_batches
 from holdfast.server.services.auth import Principal
 from holdfast.server.services.setup import DEFAULT_ACCOUNT
 from holdfast.server.services.working_set import WorkingSet
@@ -26,7 +26,7 @@ def apply(
     """One request with these operations, in a transaction of its own."""
     with store.write() as transaction:
         work = WorkingSet(transaction, now)
-        result = apply_batch(work, Batch(who=WHO, items=list(items), on_error=on_error))
+        (result,) = apply_batches(work, [Batch(who=WHO, items=list(items), on_error=on_error)])
         work.write()
     return result
 

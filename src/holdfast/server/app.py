@@ -13,7 +13,6 @@ from litestar.types import ASGIApp
 
 from holdfast._clock import utc_now_ns
 from holdfast._version import __version__
-from holdfast.errors import StoreError
 from holdfast.server.api import api_routes
 from holdfast.server.api.errors import HANDLERS
 from holdfast.server.api.protection import Protection, is_loopback
@@ -30,7 +29,7 @@ from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.opening import open_database
 from holdfast.server.web.routes import web_routes
 
 __all__ = ["create_app", "open_services", "open_store"]
@@ -40,9 +39,7 @@ DATABASE_FILE: Final = "holdfast.db"
 
 def open_store(config: ServerConfig) -> Store:
     """The configured database with today's tables. Raises `StoreError`."""
-    if config.database is not None:
-        raise StoreError(config.database, "is not a database address that this version can use")
-    return SqliteStore(config.data / DATABASE_FILE)
+    return open_database(config.data / DATABASE_FILE, config.database)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Collection, Sequence
 from typing import Final
 
 import msgspec
@@ -39,7 +40,7 @@ from holdfast.wire.operations import (
 )
 from holdfast.wire.vocabulary import ErrorCode, OnError
 
-__all__ = ["Batch", "BatchResult", "apply_batch"]
+__all__ = ["Batch", "BatchResult", "apply_batches"]
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -68,11 +69,25 @@ class BatchResult(Struct, kw_only=True):
     control: dict[str, Control]
 
 
-def apply_batch(work: WorkingSet, batch: Batch) -> BatchResult:
-    """Apply to `work`; nothing is written yet. Only a bug or a broken store makes it raise."""
+def apply_batches(work: WorkingSet, batches: Sequence[Batch]) -> list[BatchResult]:
+    """Apply to `work`, one after the other; nothing is written yet. Only a bug or a broken store makes it
+    raise.
+
+    What all of them name is read, and locked, at once: in one order, whatever theirs is.
+    """
+    named = [_named(batch.items) for batch in batches]
+    by_account: dict[str, dict[str, list[str]]] = {}
+    for batch, wanted in zip(batches, named, strict=True):
+        together = by_account.setdefault(batch.who.account_id, {})
+        for run_id, span_ids in wanted.items():
+            together.setdefault(run_id, []).extend(span_ids)
+    for account_id in sorted(by_account):
+        work.load(account_id, by_account[account_id])
+    return [_apply(work, batch, wanted) for batch, wanted in zip(batches, named, strict=True)]
+
+
+def _apply(work: WorkingSet, batch: Batch, wanted: Collection[str]) -> BatchResult:
     account_id = batch.who.account_id
-    wanted = _named(batch.items)
-    work.load(account_id, wanted)
     result = BatchResult(errors={}, answers={}, control={})
     step = _apply_strictly if batch.on_error is OnError.STOP else _apply_tolerantly
     for place, op in enumerate(batch.items):

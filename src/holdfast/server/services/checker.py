@@ -16,7 +16,7 @@ from msgspec import Raw
 from holdfast.errors import RecordingError, StoreUnavailableError
 from holdfast.server.services.check_process import READY, CheckAnswer, CheckJob, Finding, Subject
 from holdfast.server.services.totals import rollup_deltas, run_sums
-from holdfast.server.stores.base import Store
+from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.checks import (
     CheckEntry,
     CheckOutcome,
@@ -26,6 +26,8 @@ from holdfast.server.stores.checks import (
     take_off,
     write_outcomes,
 )
+from holdfast.server.stores.retrying import in_transaction
+from holdfast.server.stores.rows import RollupDelta
 from holdfast.wire.operations import NO_JSON
 
 __all__ = ["Checker"]
@@ -197,15 +199,21 @@ class Checker:
 
     def _write(self, outcomes: Sequence[CheckOutcome]) -> None:
         by_entry = {id(outcome.entry): outcome for outcome in outcomes}
-        with self._store.write() as transaction:
+
+        def write(transaction: WriteTransaction) -> None:
+            # first the runs, as whoever records does: nobody waits for what we hold with what we want
+            runs = transaction.instances_by_key({outcome.entry.instance_key for outcome in outcomes})
             taken = take_off(transaction, [outcome.entry for outcome in outcomes])
             changes = write_outcomes(transaction, [by_entry[id(entry)] for entry in taken])
-            runs = transaction.instances_by_key(list(changes))
-            for key, run in runs.items():
-                before = run_sums(run)
-                run.violations += changes[key]
-                transaction.add_to_rollups(rollup_deltas(run.account_id, before, run_sums(run)))
-            transaction.update_instances(runs.values())
+            deltas: list[RollupDelta] = []
+            for key, change in changes.items():
+                before = run_sums(runs[key])
+                runs[key].violations += change
+                deltas += rollup_deltas(runs[key].account_id, before, run_sums(runs[key]))
+            transaction.update_instances([runs[key] for key in changes])
+            transaction.add_to_rollups(deltas)
+
+        in_transaction(self._store, write)
 
 
 def _subject(entry: CheckEntry) -> Subject:

@@ -15,10 +15,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from holdfast.errors import ApiError, StoreUnavailableError
-from holdfast.server.services.apply import Batch, BatchResult, apply_batch
+from holdfast.errors import ApiError, StoreConflictError, StoreUnavailableError
+from holdfast.server.services.apply import Batch, BatchResult, apply_batches
 from holdfast.server.services.working_set import WorkingSet
-from holdfast.server.stores.base import Store
+from holdfast.server.stores.base import Store, WriteTransaction
+from holdfast.server.stores.retrying import in_transaction
 from holdfast.wire.vocabulary import ErrorCode, OnError
 
 __all__ = ["Committer"]
@@ -108,6 +109,10 @@ class Committer:
     def _write(self, group: list[Waiting]) -> None:
         try:
             results = self._commit([batch for batch, _ in group])
+        except StoreConflictError:
+            _log.warning("a group of %d requests met others too often and is tried one by one", len(group))
+            for batch, future in group:
+                future.set_result(self._alone(batch))
         except StoreUnavailableError as error:
             _log.warning("the store cannot write: %s", error)
             for _, future in group:
@@ -147,11 +152,14 @@ class Committer:
         return whole
 
     def _commit(self, batches: Sequence[Batch]) -> list[BatchResult]:
-        with self._store.write() as transaction:
+        def write(transaction: WriteTransaction) -> tuple[list[BatchResult], bool]:
             work = WorkingSet(transaction, self._clock())
-            results = [apply_batch(work, batch) for batch in batches]
+            results = apply_batches(work, batches)
             work.write()
-        if work.checks or work.check_all:
+            return results, bool(work.checks or work.check_all)
+
+        results, to_check = in_transaction(self._store, write)
+        if to_check:
             self._to_check()
         return results
 

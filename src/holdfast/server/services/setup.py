@@ -10,6 +10,7 @@ from holdfast.errors import ApiError
 from holdfast.server.services.auth import Auth
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.catalogue import ensure_account
+from holdfast.server.stores.retrying import in_transaction
 from holdfast.wire.vocabulary import TokenScope
 
 __all__ = ["DEFAULT_ACCOUNT", "local_token", "prepare"]
@@ -19,8 +20,7 @@ DEFAULT_ACCOUNT: Final = "default"
 
 def prepare(store: Store, now: int) -> None:
     """Make the default account, where it is missing."""
-    with store.write() as transaction:
-        ensure_account(transaction.connection, DEFAULT_ACCOUNT, now)
+    in_transaction(store, lambda transaction: ensure_account(transaction.connection, DEFAULT_ACCOUNT, now))
 
 
 def local_token(auth: Auth, directory: Path) -> str:

@@ -10,7 +10,7 @@ from msgspec import Struct
 from holdfast.server.services.reading import usable_id
 from holdfast.server.services.totals import RunSums, add_span, rollup_deltas, run_sums
 from holdfast.server.stores.base import WriteTransaction
-from holdfast.server.stores.rows import BodyRow, CheckRow, EventRow, InstanceRow, QualityRow, SpanRow
+from holdfast.server.stores.rows import BodyRow, CheckRow, EventRow, InstanceRow, QualityRow, RollupDelta, SpanRow
 from holdfast.server.stores.schema import BODY_KEY_BITS
 from holdfast.wire.vocabulary import InstanceStatus, Purpose
 
@@ -239,6 +239,7 @@ class WorkingSet:
     def _write_runs(self) -> None:
         runs = [self._runs_by_key[key] for key in self._touched]
         self.transaction.update_instances(runs)
+        deltas: list[RollupDelta] = []
         for run in runs:
-            deltas = rollup_deltas(run.account_id, self._sums[run.key], run_sums(run))
-            self.transaction.add_to_rollups(deltas)
+            deltas += rollup_deltas(run.account_id, self._sums[run.key], run_sums(run))
+        self.transaction.add_to_rollups(deltas)

@@ -15,6 +15,7 @@ from holdfast.server.stores.schema import (
     environments,
     schema_versions,
 )
+from holdfast.server.stores.turns import take_turn
 
 __all__ = [
     "SchemaContent",
@@ -96,6 +97,9 @@ def find_agent(connection: Connection, account_id: str, wanted: str) -> str | No
 def ensure_agent(connection: Connection, account_id: str, wanted: str, now: int) -> str:
     """The id of the account's agent with this id, external identifier or name, made where there is none."""
     found = find_agent(connection, account_id, wanted)
+    if found is None:  # names may repeat, so no unique key keeps two servers from making it twice
+        take_turn(connection, f"agents of {account_id}")
+        found = find_agent(connection, account_id, wanted)
     if found is not None:
         return found
     row = {

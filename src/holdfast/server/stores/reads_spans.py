@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import msgspec
-from sqlalchemy import ColumnElement, Row, case, func, select
+from sqlalchemy import ColumnElement, Row, Text, case, func, select
+from sqlalchemy import cast as sql_cast
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.schema import span_bodies, spans, violations
@@ -99,6 +101,16 @@ _numbers: Final = msgspec.json.Decoder(list[int]).decode
 _NOTHING: Final = SpanBody(None, None, None, None, None)
 
 
+def _sqlite_array(column: ColumnElement[Any]) -> ColumnElement[str]:
+    return func.json_group_array(column)  # the rows lie in the order of their ids
+
+
+def _postgres_array(column: ColumnElement[Any]) -> ColumnElement[str]:
+    by_bytes = _s.id.collate("C")  # as SQLite orders; a database's own order is that of some language
+    gathered = func.json_agg(aggregate_order_by(column, by_bytes))
+    return func.coalesce(sql_cast(gathered, Text), "[]")
+
+
 def _record(row: Row[*tuple[Any, ...]]) -> SpanRecord:
     return SpanRecord(*row)
 
@@ -108,8 +120,7 @@ class SpanReads:
 
     def __init__(self, store: Store) -> None:
         self._engine = store.reader
-        sqlite = self._engine.dialect.name == "sqlite"
-        self._array: Callable[..., ColumnElement[str]] = func.json_group_array if sqlite else func.json_agg
+        self._array = _sqlite_array if self._engine.dialect.name == "sqlite" else _postgres_array
 
     def light(self, key: int) -> LightSpans:
         """The spans of a run in the order of their ids.
