@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 import threading
 from collections.abc import Generator
@@ -40,13 +41,14 @@ _READER_PRAGMAS: Final = (
 
 
 class SqliteStore:
-    """A `Store` in the file `path`, made with today's schema or brought to it.
+    """A `Store` in the file `path`, made with today's schema or brought to it. Files and a directory that it
+    makes are for their owner only.
 
     Raises `StoreError` where the file cannot be opened, is not a database, or is of a newer Holdfast.
     """
 
     def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        _make_private(path)
         self._path = path
         self._lock = threading.Lock()
         self._write_engine = _engine(path, _WRITER_PRAGMAS, pooled=False)
@@ -57,7 +59,7 @@ class SqliteStore:
                 upgrade(self._connection)
         except DatabaseError as error:
             raise StoreError(str(path), f"cannot be used: {error.orig}") from None
-        self._path.chmod(0o600)
+        self._file = _identity(path)
 
     @property
     def reader(self) -> Engine:
@@ -65,6 +67,9 @@ class SqliteStore:
 
     @contextmanager
     def write(self) -> Generator[SqliteTransaction]:
+        if _identity(self._path) != self._file:
+            # the file that is open has no name any more: what is written to it would be gone with us
+            raise StoreUnavailableError(str(self._path), "has been removed or replaced; restart the server")
         try:
             with self._lock, self._connection.begin():
                 driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
@@ -79,11 +84,38 @@ class SqliteStore:
             self._reader.dispose()
 
 
+def _make_private(path: Path) -> None:
+    """Before the first connection: SQLite gives the files beside the database its permissions."""
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            # never opened where it exists: closing it again would let go of SQLite's locks in this process
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            path.chmod(0o600)
+    except OSError as error:
+        raise StoreError(str(path), f"cannot be used: {error.strerror}") from None
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """What tells the file from another of the same name; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
 def _engine(path: Path, pragmas: tuple[str, ...], *, pooled: bool) -> Engine:
     engine = create_engine(
         "sqlite+pysqlite://",
+        # mode=rw: a file that has been removed is not made anew, empty, by the next reader
         creator=lambda: sqlite3.connect(
-            path, check_same_thread=False, isolation_level=None, cached_statements=256
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            check_same_thread=False,
+            isolation_level=None,
+            cached_statements=256,
         ),
         poolclass=QueuePool if pooled else NullPool,
         **({"pool_size": 8, "max_overflow": 24} if pooled else {}),
