@@ -440,3 +440,14 @@ def test_a_hanging_request_does_not_keep_the_spool(sink: Sink, tmp_path: Path) -
     wait_until(lambda: [found.path for found in spool_status(tmp_path)] == [second.stats().spool])
     assert second.close(5.0)
     assert spool_status(tmp_path) == []
+
+
+@pytest.mark.parametrize(("cap", "most"), [(1 << 30, 20 << 20), (8 << 20, 4 << 20), (1 << 20, 1 << 19)])
+def test_a_process_begins_small(tmp_path: Path, cap: int, most: int) -> None:
+    """Before anything is recorded a spool takes at most 20 MiB of disk, and at most half of its cap."""
+    pipeline = pipeline_at(NOWHERE, tmp_path, spool_max=cap)
+    directory = pipeline.stats().spool
+    assert directory is not None
+    taken = sum(path.stat().st_blocks * 512 for path in directory.glob("*.seg"))
+    assert 0 < taken <= most
+    pipeline.close(0.0)
