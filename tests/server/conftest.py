@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from holdfast.server.running import Listening, background_server
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.sqlite import SqliteStore
+from postgres_server import postgres_database
 from server.client import Api
 from server.records import NOW
 
@@ -24,12 +26,19 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.close()
 
 
-@pytest.fixture(scope="module")
-def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
-    """A server for the tests of one module."""
-    with background_server(
-        ServerConfig(data=tmp_path_factory.mktemp("data"), port=0, max_body=4 << 20)
-    ) as server:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def running(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Listening]:
+    """A server for the tests of one module, over each store."""
+    config = ServerConfig(data=tmp_path_factory.mktemp("data"), port=0, max_body=4 << 20)
+    if request.param == "sqlite":
+        with background_server(config) as server:
+            yield server
+        return
+    address = request.getfixturevalue("postgres_address")
+    with (
+        postgres_database(address, request.module.__name__) as database,
+        background_server(replace(config, database=database)) as server,
+    ):
         yield server
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from holdfast._version import __version__
+from holdfast.cli.db import db
 from holdfast.cli.demo import demo
 from holdfast.cli.doctor import doctor
 from holdfast.cli.export import export
@@ -60,6 +61,7 @@ for command in (serve, demo, login_link, doctor, export, settings):
 app.command("import")(import_runs)
 app.add_typer(token)
 app.add_typer(spool)
+app.add_typer(db)
 
 
 def run() -> int:

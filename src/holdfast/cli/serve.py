@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from holdfast.cli.db import DatabaseOption
 from holdfast.cli.local import DataOption
 from holdfast.cli.output import JsonFlag
 
@@ -21,6 +22,7 @@ def serve(
         typer.Option(min=0, max=65_535, help="0: any that is free. [default: 4653]", show_default=False),
     ] = None,
     data: DataOption = None,
+    database: DatabaseOption = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the browser, logged in.")] = False,
     json: JsonFlag = False,
 ) -> None:
@@ -33,5 +35,5 @@ def serve(
     )
     from holdfast.server.config import ServerConfig
 
-    config = ServerConfig.from_settings(data=data, host=host, port=port)
+    config = ServerConfig.from_settings(data=data, database=database, host=host, port=port)
     run_server(config, open_browser=open_browser, json=json)

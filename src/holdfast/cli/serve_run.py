@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import webbrowser
-from pathlib import Path
 
 from holdfast._version import __version__
 from holdfast.cli.hosting import Presence, near_address, start_errors, stoppable
 from holdfast.cli.output import console, print_json, remarks
+from holdfast.server.app import store_state
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, serve
 
@@ -30,7 +30,7 @@ def run_server(config: ServerConfig, *, open_browser: bool, json: bool) -> None:
                 }
             )
         else:
-            _greet(near_address(listening.url), login_url, config.data)
+            _greet(near_address(listening.url), login_url, store_state(config).address)
         if open_browser:
             webbrowser.open(login_url)
 
@@ -45,9 +45,9 @@ def run_server(config: ServerConfig, *, open_browser: bool, json: bool) -> None:
         remarks.print("[dim]Stopped.[/]")
 
 
-def _greet(url: str, login_url: str, data: Path) -> None:
+def _greet(url: str, login_url: str, record: str) -> None:
     console.print(f"[bold]Holdfast {__version__}[/] at [bold]{url}[/]")
     console.print(f"  log in   {login_url}", markup=False)
     console.print("           [dim]works once, for 15 minutes; a fresh one: holdfast login-link[/]")
-    console.print(f"  data     {data}", markup=False)
+    console.print(f"  record   {record}", markup=False)
     console.print("[dim]Ctrl-C stops it.[/]")

@@ -29,10 +29,10 @@ from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.opening import open_database
+from holdfast.server.stores.opening import DatabaseState, database_state, open_database
 from holdfast.server.web.routes import web_routes
 
-__all__ = ["create_app", "open_services", "open_store"]
+__all__ = ["create_app", "open_services", "open_store", "store_state"]
 
 DATABASE_FILE: Final = "holdfast.db"
 
@@ -40,6 +40,11 @@ DATABASE_FILE: Final = "holdfast.db"
 def open_store(config: ServerConfig) -> Store:
     """The configured database with today's tables. Raises `StoreError`."""
     return open_database(config.data / DATABASE_FILE, config.database)
+
+
+def store_state(config: ServerConfig) -> DatabaseState:
+    """How far the configured database is, changing nothing. Raises `StoreError` where there is none."""
+    return database_state(config.data / DATABASE_FILE, config.database)
 
 
 @contextmanager

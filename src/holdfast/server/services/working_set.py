@@ -10,7 +10,15 @@ from msgspec import Struct
 from holdfast.server.services.reading import usable_id
 from holdfast.server.services.totals import RunSums, add_span, rollup_deltas, run_sums
 from holdfast.server.stores.base import WriteTransaction
-from holdfast.server.stores.rows import BodyRow, CheckRow, EventRow, InstanceRow, QualityRow, RollupDelta, SpanRow
+from holdfast.server.stores.rows import (
+    BodyRow,
+    CheckRow,
+    EventRow,
+    InstanceRow,
+    QualityRow,
+    RollupDelta,
+    SpanRow,
+)
 from holdfast.server.stores.schema import BODY_KEY_BITS
 from holdfast.wire.vocabulary import InstanceStatus, Purpose
 
