@@ -76,7 +76,9 @@ def _head(module: str, text: str) -> Name:
 def _inner(name: Name, text: str) -> None:
     kind, _, rest = text.partition(" ")
     if kind == "members":
-        name.members.update(member.split("=", 1) for member in rest.split(", "))  # type: ignore[arg-type]  # pairs
+        for member in rest.split(", "):
+            key, _, value = member.partition("=")
+            name.members[key] = value
     elif kind == "property":
         name.properties.append(rest)
     else:
