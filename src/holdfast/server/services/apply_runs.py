@@ -10,7 +10,6 @@ from holdfast.errors import ApiError
 from holdfast.server.services.apply_spans import bounded_error, close_open_spans
 from holdfast.server.services.auth import Principal
 from holdfast.server.services.reading import json_or_none, text, time_or, usable_id
-from holdfast.server.services.registration import settle
 from holdfast.server.services.working_set import WorkingSet
 from holdfast.server.stores.rows import CheckRow, EventRow, InstanceRow, QualityRow
 from holdfast.wire.operations import (
@@ -48,7 +47,7 @@ def register_run(work: WorkingSet, run: InstanceRow, op: InstanceRegister, who: 
     if run.registered_at is not None:
         return
     registered_at = time_or(op.timestamp, work.now)
-    settle(work.transaction, run, op, who, work.now)
+    work.registrar.settle(run, op, who)
     run.registered_at = registered_at
     run.purpose = op.purpose.value
     run.name = text(op.name)

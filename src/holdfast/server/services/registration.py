@@ -25,22 +25,46 @@ from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = [
     "DEFAULT_ENVIRONMENT",
+    "Registrar",
     "check_registration",
     "encoded_schemas",
     "encoded_version",
     "merged_schemas",
-    "settle",
 ]
 
 DEFAULT_ENVIRONMENT: Final = "default"
 _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
-def settle(
+class Registrar:
+    """Registers runs in one transaction. Many in a row are by the same agent: what the last one belongs to is
+    not looked up again."""
+
+    def __init__(self, transaction: WriteTransaction, now: int) -> None:
+        self._transaction = transaction
+        self._now = now
+        self._last: tuple[object, InstanceRow] | None = None
+
+    def settle(self, run: InstanceRow, op: InstanceRegister, who: Principal) -> None:
+        """Fill in what the run belongs to. A token that is bound to an agent or an environment decides over
+        what the registration says."""
+        same = (
+            *(run.account_id, who.agent_id, who.environment_id, op.agent_id, op.environment_id),
+            *(op.agent_version, op.agent_schema_version, op.update_current_version),
+        )
+        if self._last is None or self._last[0] != same:
+            _settle(self._transaction, run, op, who, self._now)
+            self._last = (same, run)
+            return
+        like = self._last[1]
+        run.environment_id, run.agent_id = like.environment_id, like.agent_id
+        run.agent_version_id, run.deployment_id = like.agent_version_id, like.deployment_id
+        run.schema_version_id = like.schema_version_id
+
+
+def _settle(
     transaction: WriteTransaction, run: InstanceRow, op: InstanceRegister, who: Principal, now: int
 ) -> None:
-    """Fill in what the run belongs to. A token that is bound to an agent or an environment decides over
-    what the registration says."""
     wanted = _agent_named(op, who)
     connection = transaction.connection
     run.environment_id = who.environment_id or catalogue.ensure_environment(

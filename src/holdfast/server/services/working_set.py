@@ -8,6 +8,7 @@ from itertools import count
 from msgspec import Struct
 
 from holdfast.server.services.reading import usable_id
+from holdfast.server.services.registration import Registrar
 from holdfast.server.services.totals import RunSums, add_span, rollup_deltas, run_sums
 from holdfast.server.stores.base import WriteTransaction
 from holdfast.server.stores.rows import (
@@ -51,6 +52,7 @@ class WorkingSet:
     def __init__(self, transaction: WriteTransaction, now: int) -> None:
         self.transaction = transaction
         self.now = now
+        self.registrar = Registrar(transaction, now)
         self.runs: dict[tuple[str, str], InstanceRow] = {}
         self._runs_by_key: dict[int, InstanceRow] = {}
         self._sums: dict[int, RunSums | None] = {}

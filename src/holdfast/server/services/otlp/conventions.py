@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from msgspec import Struct
+from msgspec import Raw, Struct
 
 from holdfast.server.services.json_read import as_list, as_object
 from holdfast.server.services.otlp.messages import (
@@ -43,6 +43,8 @@ _NUMBERS: Final = frozenset(
     }
 )
 _USAGE: Final = (names.INPUT_TOKENS, names.OUTPUT_TOKENS, names.COST_USD)
+_CURRENT: Final = ("gen_ai.input.messages", "gen_ai.output.messages")
+"""Written in JSON these have the shape that is wanted: they are not taken apart."""
 _DETAILS_EVENT: Final = "gen_ai.client.inference.operation.details"
 _MODEL_MARKS: Final = (names.REQUEST_MODEL, names.RESPONSE_MODEL)
 _INDEXED_STARTS: Final = tuple(INDEXED)
@@ -162,7 +164,9 @@ def _number(value: object) -> int | float | None:
 def _logfire_events(plain: Attributes) -> list[tuple[str, Nested]]:
     """Message events that pydantic-ai and Logfire write as one JSON attribute."""
     for name in ("events", "all_messages_events"):
-        events = [as_object(event) for event in as_list(parsed(plain.get(name)))]
+        if name not in plain:
+            continue
+        events = [as_object(event) for event in as_list(parsed(plain[name]))]
         if events and all(event.get("event.name") in MESSAGE_EVENTS for event in events):
             del plain[name]
             return [(str(event["event.name"]), event) for event in events]
@@ -265,6 +269,9 @@ def _take_messages(content: dict[Content, tuple[str, object]], wanted: Content, 
     found = content.get(wanted)
     if found is None:
         return None
+    if found[0] in _CURRENT and isinstance(raw := readable_json(found[1]), Raw):
+        del content[wanted]
+        return raw
     messages = normal_messages(found[1], role)
     if messages is not None:
         del content[wanted]

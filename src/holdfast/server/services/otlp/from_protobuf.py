@@ -96,7 +96,8 @@ def _span(span: Span, resource: Attributes, scope: Scope) -> TraceSpan:
 
 
 def _attributes(pairs: Iterable[KeyValue]) -> Attributes:
-    return {pair.key: _value(pair.value) for pair in pairs}
+    # most values are texts, and each step into a message costs
+    return {pair.key: pair.value.string_value or _value(pair.value) for pair in pairs}
 
 
 def _value(value: AnyValue) -> object:

@@ -6,7 +6,7 @@ Vercel AI SDK from 3 to 6, pydantic-ai and Logfire, Google's ADK, Langfuse, MLfl
 
 from __future__ import annotations
 
-from enum import Enum, auto
+from enum import StrEnum, auto
 from typing import Final
 
 from holdfast.wire import attributes as names
@@ -15,7 +15,7 @@ from holdfast.wire.vocabulary import SpanType
 __all__ = ["INDEXED", "KINDS", "MEANINGS", "MESSAGE_EVENTS", "PROVIDERS", "Content"]
 
 
-class Content(Enum):
+class Content(StrEnum):
     """What goes into a span's payload and result instead of its attributes."""
 
     INPUT_MESSAGES = auto()
