@@ -155,7 +155,7 @@ def test_asking_for_word_is_a_sign_of_life(store: Store) -> None:
     apply(store, [InstanceStart(idempotency_key="s", agent_instance_id="run", timestamp=NOW)])
     for _ in range(48):
         clock.advance(1800.0)
-        assert records.control(WHO.account_id, ["run"]) == {}
+        assert records.control(WHO.reach, ["run"]) == {}
         assert keeper.sweep() == 0
     clock.advance(3601.0)
     assert keeper.sweep() == 1

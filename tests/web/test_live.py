@@ -11,6 +11,7 @@ from playwright.sync_api import Browser, Page, expect
 from holdfast._clock import utc_now_ns
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
+from holdfast.server.stores.reach import Reach
 from web.conftest import minded
 from web.sample_runs import SECOND, Story, send, usage
 
@@ -53,7 +54,7 @@ def test_the_stop_button_ends_a_run_with_the_reason(page: Page, server: Listenin
     page.get_by_role("button", name="Stop this run").click()
     expect(page.locator("#head .st").first).to_have_text("terminated")
     expect(page.locator("p.reason")).to_contain_text("costs too much")
-    word = server.services.records.control("default", [live.id])[live.id]
+    word = server.services.records.control(Reach(account_id="default"), [live.id])[live.id]
     assert word.terminate
     assert word.reason == "costs too much"
 

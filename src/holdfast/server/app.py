@@ -24,6 +24,7 @@ from holdfast.server.services.context import Services
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
 from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.managed import Managed
 from holdfast.server.services.otlp.export import TraceIngest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
@@ -60,16 +61,18 @@ def open_services(config: ServerConfig) -> Generator[Services]:
         keeper = Housekeeping(
             store, auth, heard, utc_now_ns, abandon_after=config.abandon_after, every=config.sweep_every
         )
+        ingest = Ingest(committer)
         try:
             yield Services(
                 config=config,
                 clock=utc_now_ns,
                 store=store,
                 auth=auth,
-                ingest=Ingest(committer),
+                ingest=ingest,
                 traces=TraceIngest(committer),
                 records=Records(store, heard, utc_now_ns),
                 queries=Queries(store),
+                managed=Managed.over(store, auth, ingest, utc_now_ns),
             )
         finally:
             committer.close()

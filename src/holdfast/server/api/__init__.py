@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from litestar import Router
 
+from holdfast.server.api.agents import AGENT_ROUTES
+from holdfast.server.api.authorize import authorize
 from holdfast.server.api.login import LOGIN_ROUTES
+from holdfast.server.api.places import PLACE_ROUTES
 from holdfast.server.api.reading import READING_ROUTES
 from holdfast.server.api.recording import RECORDING_ROUTES
 from holdfast.server.api.system import SYSTEM_ROUTES
+from holdfast.server.api.tokens import TOKEN_ROUTES
 from holdfast.server.api.traces import TRACE_ROUTES
+from holdfast.server.api.versions import VERSION_ROUTES
 
 __all__ = ["api_routes"]
+
+_MANAGEMENT: Final = [*AGENT_ROUTES, *PLACE_ROUTES, *VERSION_ROUTES, *TOKEN_ROUTES]
 
 
 def api_routes() -> list[Router]:
     """Everything under `/api/v1`, the login, and OTLP."""
     return [
-        Router("/api/v1", route_handlers=[*SYSTEM_ROUTES, *RECORDING_ROUTES, *READING_ROUTES]),
+        Router(
+            "/api/v1",
+            route_handlers=[*SYSTEM_ROUTES, *RECORDING_ROUTES, *READING_ROUTES, *_MANAGEMENT],
+            guards=[authorize],
+        ),
         Router("/", route_handlers=[*LOGIN_ROUTES, *TRACE_ROUTES]),
     ]

@@ -15,6 +15,7 @@ from holdfast.errors import ApiError
 from holdfast.server.stores import tokens as rows
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.reach import Reach
+from holdfast.server.stores.reads_api import Window
 from holdfast.wire.vocabulary import ErrorCode, TokenScope, TokenStatus
 
 __all__ = ["Auth", "Principal", "TokenInfo", "WebSession"]
@@ -49,19 +50,38 @@ class Principal:
             wanted = " or ".join(any_of)
             raise ApiError(403, ErrorCode.FORBIDDEN, f"this token lacks the scope {wanted}")
 
+    def need_whole_account(self) -> None:
+        """Raises `ApiError` 403 for a token that is bound to an agent or an environment."""
+        if self.reach.bound:
+            raise ApiError(403, ErrorCode.FORBIDDEN, "this token is bound to less than the account")
+
+    def need_whole_agent(self) -> None:
+        """Raises `ApiError` 403 for a token that reaches an agent's runs in one environment only."""
+        if self.environment_id is not None:
+            raise ApiError(403, ErrorCode.FORBIDDEN, "this token is bound to an environment")
+
+    def need_whole_environment(self) -> None:
+        """Raises `ApiError` 403 for a token that reaches one agent's part of an environment only."""
+        if self.agent_id is not None:
+            raise ApiError(403, ErrorCode.FORBIDDEN, "this token is bound to an agent")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenInfo:
     """A token as it may be shown: `hint` is its first characters, times are nanoseconds since 1970."""
 
     id: str
+    account_id: str
     name: str
     hint: str
     scopes: frozenset[TokenScope]
     status: TokenStatus
+    agent_id: str | None
+    environment_id: str | None
     expires_at: int | None
     last_used_at: int | None
     inserted_at: int
+    updated_at: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -169,10 +189,31 @@ class Auth:
             found = rows.set_token_status(
                 transaction.connection, account_id, token_id, status.value, self._clock()
             )
-        with self._lock:
-            self._known.clear()
+        self.forget()
         if not found:
             raise ApiError(404, ErrorCode.NOT_FOUND, f"no token {token_id} that could be changed")
+
+    def tokens_within(self, reach: Reach, window: Window) -> tuple[list[TokenInfo], int]:
+        """One page of the tokens that reach no farther than that, and how many there are."""
+        with self._store.reader.connect() as connection:
+            found, total = rows.tokens_page(connection, reach, window)
+        return [_info(row) for row in found], total
+
+    def token_within(self, reach: Reach, token_id: str) -> TokenInfo | None:
+        with self._store.reader.connect() as connection:
+            row = rows.token_by_id(connection, reach, token_id)
+        return None if row is None else _info(row)
+
+    def delete_token(self, account_id: str, token_id: str) -> None:
+        """For good; it stops working at once. An unknown one is let pass."""
+        with self._store.write() as transaction:
+            rows.drop_token(transaction.connection, account_id, token_id)
+        self.forget()
+
+    def forget(self) -> None:
+        """Look every token up again: some were changed or taken away."""
+        with self._lock:
+            self._known.clear()
 
     def login_code(self, account_id: str) -> str:
         """A code that logs one browser in, once, within 15 minutes: `GET /login?code=<code>`."""
@@ -247,11 +288,15 @@ def _scopes(text: str) -> frozenset[TokenScope]:
 def _info(row: rows.TokenRow) -> TokenInfo:
     return TokenInfo(
         id=row.id,
+        account_id=row.account_id,
         name=row.name,
         hint=row.hint,
         scopes=_scopes(row.scopes),
         status=TokenStatus(row.status),
+        agent_id=row.agent_id,
+        environment_id=row.environment_id,
         expires_at=row.expires_at,
         last_used_at=row.last_used_at,
         inserted_at=row.inserted_at,
+        updated_at=row.updated_at,
     )

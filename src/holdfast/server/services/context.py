@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.managed import Managed
 from holdfast.server.services.otlp.export import TraceIngest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
@@ -28,3 +29,4 @@ class Services:
     traces: TraceIngest
     queries: Queries
     records: Records
+    managed: Managed

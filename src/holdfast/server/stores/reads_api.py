@@ -9,6 +9,7 @@ from msgspec import Struct
 from sqlalchemy import ColumnElement, Connection, Select, func, or_, select
 
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.reach import Reach, runs_within
 from holdfast.server.stores.rows import BodyRow, EventRow, InstanceRow, QualityRow, SpanRow
 from holdfast.server.stores.schema import agents, events, instances, quality, span_bodies, spans
 
@@ -44,8 +45,8 @@ class ApiReads:
     def __init__(self, store: Store) -> None:
         self._store = store
 
-    def run(self, account_id: str, run_id: str) -> tuple[InstanceRow, list[QualityRow]] | None:
-        wanted = select(instances).where(instances.c.account_id == account_id, instances.c.id == run_id)
+    def run(self, reach: Reach, run_id: str) -> tuple[InstanceRow, list[QualityRow]] | None:
+        wanted = select(instances).where(runs_within(reach), instances.c.id == run_id)
         with self._store.reader.connect() as connection:
             row = connection.execute(wanted).mappings().first()
             if row is None:
@@ -53,10 +54,10 @@ class ApiReads:
             run = InstanceRow(**row)
             return run, _quality(connection, [run.key]).get(run.key, [])
 
-    def runs_ended_by_server(self, account_id: str, ids: Collection[str]) -> list[InstanceRow]:
+    def runs_ended_by_server(self, reach: Reach, ids: Collection[str]) -> list[InstanceRow]:
         """Of these runs the terminated ones."""
         wanted = select(instances).where(
-            instances.c.account_id == account_id,
+            runs_within(reach),
             instances.c.id.in_(ids),
             instances.c.status == "terminated",
         )
@@ -64,12 +65,12 @@ class ApiReads:
             return [InstanceRow(**row) for row in connection.execute(wanted).mappings()]
 
     def runs(
-        self, account_id: str, agent_id: str | None, window: Window
+        self, reach: Reach, agent_id: str | None, window: Window
     ) -> tuple[list[tuple[InstanceRow, list[QualityRow]]], int]:
         """One page of runs, and how many there are in all."""
-        where = [instances.c.account_id == account_id]
+        where = [runs_within(reach)]
         if agent_id is not None:
-            where.append(_of_agent(account_id, agent_id))
+            where.append(_of_agent(reach.account_id, agent_id))
         wanted = _windowed(select(instances).where(*where), window, _RUN_ORDERS, instances.c.key)
         with self._store.reader.connect() as connection:
             rows = [InstanceRow(**row) for row in connection.execute(wanted).mappings()]
@@ -79,7 +80,7 @@ class ApiReads:
 
     def spans(
         self,
-        account_id: str,
+        reach: Reach,
         *,
         agent_id: str | None,
         run_id: str | None,
@@ -88,9 +89,9 @@ class ApiReads:
         window: Window,
     ) -> tuple[list[tuple[InstanceRow, SpanRow, BodyRow]], int]:
         """One page of spans that began within the times, and how many there are in all."""
-        where = [instances.c.account_id == account_id]
+        where = [runs_within(reach)]
         if agent_id is not None:
-            where.append(_of_agent(account_id, agent_id))
+            where.append(_of_agent(reach.account_id, agent_id))
         if run_id is not None:
             where.append(instances.c.id == run_id)
         if since is not None:
@@ -114,11 +115,17 @@ class ApiReads:
             runs = _runs(connection, {span.instance_key for span, _ in found})
         return [(runs[span.instance_key], span, body) for span, body in found], total
 
-    def events(self, account_id: str, run_id: str, window: Window) -> tuple[list[EventRow], int] | None:
+    def first_spans(self, key: int, limit: int) -> list[SpanRow]:
+        """The spans of the run with that key in the order in which they came."""
+        wanted = select(spans).where(spans.c.instance_key == key).order_by(spans.c.body_key).limit(limit)
+        with self._store.reader.connect() as connection:
+            return [SpanRow(*row) for row in connection.execute(wanted)]
+
+    def events(self, reach: Reach, run_id: str, window: Window) -> tuple[list[EventRow], int] | None:
         """One page of a run's events in the order of their times; None for an unknown run."""
         with self._store.reader.connect() as connection:
             key = connection.execute(
-                select(instances.c.key).where(instances.c.account_id == account_id, instances.c.id == run_id)
+                select(instances.c.key).where(runs_within(reach), instances.c.id == run_id)
             ).scalar()
             if key is None:
                 return None

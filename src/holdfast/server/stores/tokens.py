@@ -6,6 +6,9 @@ from msgspec import Struct
 from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, insert, select, update
 
+from holdfast.server.stores.paging import read_page
+from holdfast.server.stores.reach import Reach, tokens_within
+from holdfast.server.stores.reads_api import Window
 from holdfast.server.stores.schema import login_codes, tokens, web_sessions
 
 __all__ = [
@@ -16,11 +19,14 @@ __all__ = [
     "add_token",
     "drop_expired",
     "drop_session",
+    "drop_token",
     "find_session",
     "find_token",
     "list_tokens",
     "set_token_status",
     "take_login_code",
+    "token_by_id",
+    "tokens_page",
     "touch_token",
 ]
 
@@ -65,6 +71,22 @@ def list_tokens(connection: Connection, account_id: str) -> list[TokenRow]:
     """Newest first."""
     wanted = select(tokens).where(tokens.c.account_id == account_id).order_by(tokens.c.inserted_at.desc())
     return [TokenRow(**row) for row in connection.execute(wanted).mappings()]
+
+
+def tokens_page(connection: Connection, reach: Reach, window: Window) -> tuple[list[TokenRow], int]:
+    """One page of the tokens that reach no farther, and how many there are."""
+    found, total = read_page(connection, tokens, [tokens_within(reach)], window)
+    return [TokenRow(**row) for row in found], total
+
+
+def token_by_id(connection: Connection, reach: Reach, token_id: str) -> TokenRow | None:
+    wanted = select(tokens).where(tokens_within(reach), tokens.c.id == token_id)
+    row = connection.execute(wanted).mappings().first()
+    return None if row is None else TokenRow(**row)
+
+
+def drop_token(connection: Connection, account_id: str, token_id: str) -> None:
+    connection.execute(delete(tokens).where(tokens.c.account_id == account_id, tokens.c.id == token_id))
 
 
 def set_token_status(connection: Connection, account_id: str, token_id: str, status: str, now: int) -> bool:

@@ -1,0 +1,51 @@
+"""The services behind the management routes, in one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from holdfast.server.services.agent_context import AgentContexts
+from holdfast.server.services.agents import Agents
+from holdfast.server.services.api_tokens import ApiTokens
+from holdfast.server.services.auth import Auth
+from holdfast.server.services.changes import Changes
+from holdfast.server.services.deployments import Deployments
+from holdfast.server.services.ingest import Ingest
+from holdfast.server.services.mixed_bulk import MixedBulk
+from holdfast.server.services.places import Places
+from holdfast.server.services.span_maker import SpanMaker
+from holdfast.server.services.versions import Versions
+from holdfast.server.stores.base import Store
+
+__all__ = ["Managed"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Managed:
+    """Made with `over`, for the life of the server."""
+
+    agents: Agents
+    places: Places
+    deployments: Deployments
+    versions: Versions
+    tokens: ApiTokens
+    contexts: AgentContexts
+    span_maker: SpanMaker
+    mixed_bulk: MixedBulk
+
+    @classmethod
+    def over(cls, store: Store, auth: Auth, ingest: Ingest, clock: Callable[[], int]) -> Managed:
+        changes = Changes(store, clock)
+        agents = Agents(store, auth, changes, clock)
+        versions = Versions(store, changes)
+        return cls(
+            agents=agents,
+            places=Places(store, changes),
+            deployments=Deployments(store, auth, changes),
+            versions=versions,
+            tokens=ApiTokens(store, auth, clock),
+            contexts=AgentContexts(store, agents, versions),
+            span_maker=SpanMaker(store, ingest),
+            mixed_bulk=MixedBulk(agents, ingest),
+        )
