@@ -21,7 +21,7 @@ def main(wanted: list[str]) -> int:
     if unknown:
         print(f"no benchmark is called {', '.join(unknown)}; there are: {', '.join(known)}", file=sys.stderr)
         return 2
-    sys.argv = sys.argv[:1]  # the names are ours; a benchmark with options of its own takes them when it runs alone
+    del sys.argv[1:]  # the names are ours; a benchmark with options of its own takes them when it runs alone
     for name in wanted or known:
         importlib.import_module(f"benchmarks.{PREFIX}{name}").main()
     return 0
