@@ -28,6 +28,25 @@ def live(server: Listening) -> Story:
     return story
 
 
+def test_a_page_that_nobody_looks_at_lets_go_of_its_connection(
+    page: Page, server: Listening, live: Story
+) -> None:
+    """It opens it again when somebody does, and shows what has happened since."""
+    page.goto(f"{server.url}/runs/{live.id}")
+    expect(page.locator("#rows li")).to_have_count(1)
+    look = """(away) => {
+        Object.defineProperty(document, "hidden", { value: away, configurable: true });
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    with page.expect_event("requestfailed", lambda request: request.url.endswith("/live")):
+        page.evaluate(look, True)
+    live.span("second step", "agent:step", None, 0.5)
+    send(server.url, server.token, live.items)
+    with page.expect_request(f"**/runs/{live.id}/live"):
+        page.evaluate(look, False)
+    expect(page.locator("#rows li")).to_have_count(2)
+
+
 def test_the_page_of_a_live_run_follows_it(page: Page, server: Listening, live: Story) -> None:
     """New spans, totals, the end; no loading of the page."""
     page.goto(f"{server.url}/runs/{live.id}")

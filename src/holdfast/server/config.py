@@ -16,6 +16,7 @@ class ServerConfig:
 
     `port` 0 takes any free port. `abandon_after` is in seconds: a run of which nothing was heard for so
     long is ended as failed by the server; the agent's own end still replaces that, should it come.
+    `patience` is in seconds: a client that says nothing for so long in the middle of a request is given up.
     """
 
     data: Path
@@ -25,6 +26,7 @@ class ServerConfig:
     max_body: int = 64 << 20
     abandon_after: float = 6 * 3600.0
     sweep_every: float = 60.0
+    patience: float = 30.0
 
     @classmethod
     def from_settings(

@@ -18,6 +18,7 @@ from holdfast.server.app import create_app
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.context import Services
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, local_token
+from holdfast.server.slow_clients import http_protocol
 
 __all__ = ["Listening", "background_server", "serve"]
 
@@ -93,7 +94,8 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 self._app,
-                http="httptools",
+                http=http_protocol(config.patience),
+                ws="none",
                 loop="auto",
                 lifespan="on",
                 log_config=None,

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import zlib
 from typing import Any, Final
 
 from litestar import Request
 
 from holdfast.errors import ApiError
+from holdfast.server.services.access import services_of
 from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = ["read_body"]
@@ -20,7 +22,7 @@ async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
     """The body, at most `limit` bytes of it before and after decompression.
 
     Raises `ApiError`: 413 beyond the limit, 415 for an encoding other than gzip and deflate, 400 for
-    compressed data that is broken or cut.
+    compressed data that is broken or cut, 408 where nothing more comes for the configured patience.
     """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "") and encoding not in _WINDOWS:
@@ -30,13 +32,20 @@ async def read_body(request: Request[Any, Any, Any], limit: int) -> bytes:
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(limit)
+    patience = services_of(request).config.patience
+    loop = asyncio.get_running_loop()
     chunks: list[bytes] = []
     size = 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
+    try:
+        async with asyncio.timeout(patience) as waiting:
+            async for chunk in request.stream():
+                waiting.reschedule(loop.time() + patience)
+                size += len(chunk)
+                if size > limit:
+                    raise _too_large(limit)
+                chunks.append(chunk)
+    except TimeoutError:
+        raise ApiError(408, ErrorCode.BAD_REQUEST, "the rest of the body did not come") from None
     body = chunks[0] if len(chunks) == 1 else b"".join(chunks)
     return _inflate(body, _WINDOWS[encoding], limit) if encoding in _WINDOWS else body
 

@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 import msgspec
 from litestar import Response, Router, get, post
 from litestar.datastructures import Cookie
+from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 from litestar.response import Redirect, Stream
 from msgspec import Raw
@@ -19,7 +20,7 @@ from holdfast.server.services.auth import Principal
 from holdfast.server.services.own_path import is_own_path
 from holdfast.server.web.answers import PAGE_ERRORS, THEME_COOKIE, AnyRequest, html, message_page, shell_of
 from holdfast.server.web.links import ListQuery, RunQuery, id_from_path, run_path
-from holdfast.server.web.live import follow_run
+from holdfast.server.web.live import Streams
 from holdfast.server.web.pages import LoginPage, Shown, Theme
 from holdfast.server.web.raw import raw_part
 from holdfast.server.web.render import load_templates, static_file
@@ -120,9 +121,9 @@ async def run_raw(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]
 
 
 @get("/runs/{run_id:str}/live", include_in_schema=False)
-async def run_live(request: AnyRequest, run_id: FromPath[str]) -> Stream:
+async def run_live(request: AnyRequest, run_id: FromPath[str], streams: NamedDependency[Streams]) -> Stream:
     session = await browser_session(request)
-    events = follow_run(services_of(request).queries, session.account_id, id_from_path(run_id))
+    events = streams.follow(services_of(request).queries, session.account_id, id_from_path(run_id))
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Stream(events, media_type="text/event-stream", headers=headers)
 
@@ -205,4 +206,12 @@ def web_routes() -> list[Router]:
         login_help,
         static,
     ]
-    return [Router("/", route_handlers=handlers, exception_handlers=PAGE_ERRORS)]
+    streams = Streams()
+    return [
+        Router(
+            "/",
+            route_handlers=handlers,
+            dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},
+            exception_handlers=PAGE_ERRORS,
+        )
+    ]

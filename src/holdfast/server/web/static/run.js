@@ -213,22 +213,35 @@ async function follow() {
   }
 }
 
+// Browsers open only six connections to a server: pages that nobody looks at let go of theirs.
+let source = null;
+
 function listen() {
-  const source = new EventSource(`${run.dataset.path}/live`);
+  if (source || document.hidden || run.dataset.live !== "yes") return;
+  source = new EventSource(`${run.dataset.path}/live`);
   source.addEventListener("changed", (event) => {
     wanted = event.data;
     follow();
   });
   source.addEventListener("end", (event) => {
-    source.close();
+    silence();
     run.dataset.live = "no";
     wanted = event.data;
     follow();
   });
   source.addEventListener("error", () => {
-    if (source.readyState === EventSource.CLOSED) setTimeout(listen, 5000); // refused: the browser gives up, we do not
+    if (source?.readyState !== EventSource.CLOSED) return;
+    source = null;
+    setTimeout(listen, 5000); // refused: the browser gives up, we do not
   });
 }
+
+function silence() {
+  source?.close();
+  source = null;
+}
+
+document.addEventListener("visibilitychange", () => (document.hidden ? silence() : listen()));
 
 // --- begin
 
@@ -245,4 +258,4 @@ const chosen = rows.querySelector(".sel");
 if (chosen) chosen.scrollIntoView({ block: "nearest" });
 else if (first > 0) scroll.scrollTop = first * ROW;
 fill();
-if (run.dataset.live === "yes") listen();
+listen();
