@@ -14,13 +14,19 @@ Amounts = tuple[int, int, int, int]
 
 _KINDS: Final = (LimitKind.USD, LimitKind.TOKENS, LimitKind.TURNS, LimitKind.TOOL_CALLS)
 _UNITS: Final = (1_000_000_000, 1, 1, 1)
+_MOST: Final = 10**18
+"""Beyond it every amount is as good as endless, and floats could not be made into whole units."""
 _NO_NOTICES: Final[tuple[BudgetNotice, ...]] = ()
 
 
 def amounts_of(spend: Spend) -> Amounts:
     """Unknown money counts 0."""
     usd = spend.usd
-    return round(usd * _UNITS[0]) if usd else 0, spend.tokens, spend.turns, spend.tool_calls
+    return _units(0, usd) if usd else 0, spend.tokens, spend.turns, spend.tool_calls
+
+
+def _units(index: int, amount: float) -> int:
+    return round(min(amount, _MOST) * _UNITS[index])
 
 
 class Account:
@@ -47,11 +53,11 @@ class Account:
         self.started: float | None = None
         self.unpriced = 0
         self._limited = tuple(
-            (index, round(limit * _UNITS[index]))
+            (index, _units(index, limit))
             for index, kind in enumerate(_KINDS)
             if (limit := limits.of(kind)) is not None
         )
-        self._usd_limit = None if limits.usd is None else round(limits.usd * _UNITS[0])
+        self._usd_limit = None if limits.usd is None else _units(0, limits.usd)
         self._warn_from = {index: max(1, ceil(limit * limits.warn_at)) for index, limit in self._limited}
         self._noticed: dict[LimitKind, bool] = {}
 

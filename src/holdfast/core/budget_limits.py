@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import isfinite
+from math import inf
 
 from msgspec import Struct
 
@@ -26,7 +26,7 @@ class Limits(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit
     def __post_init__(self) -> None:
         for kind in LimitKind:
             limit = self.of(kind)
-            if limit is not None and not (isfinite(limit) and limit >= 0):
+            if limit is not None and not 0 <= limit < inf:
                 raise InvalidInputError(
                     kind.value, f"{limit} is not a limit", "give a number of 0 or more, or None for no limit"
                 )
@@ -54,7 +54,7 @@ class Spend(Struct, frozen=True, kw_only=True):
     tool_calls: int = 0
 
     def __post_init__(self) -> None:
-        if self.usd is not None and not (isfinite(self.usd) and self.usd >= 0):
+        if self.usd is not None and not 0 <= self.usd < inf:
             raise InvalidInputError(
                 "usd", f"{self.usd} is not an amount", "give 0 or more, or None if unknown"
             )

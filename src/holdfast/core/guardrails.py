@@ -15,6 +15,7 @@ from typing import Protocol, TypeVar, cast, runtime_checkable
 
 from msgspec import UNSET, Struct, UnsetType
 
+from holdfast.core.error_text import error_text
 from holdfast.errors import GuardrailViolatedError, InvalidInputError
 from holdfast.wire.runtime_vocabulary import GuardAction, GuardrailStage
 
@@ -202,9 +203,7 @@ class GuardrailSet:
                 outcome = _outcome(check(guard, value))
             except Exception as error:  # noqa: BLE001 - whatever a guardrail raises is a refusal
                 cause = error
-                outcome = GuardrailOutcome(
-                    self._fails_open, f"the guardrail raised {type(error).__name__}: {error}"
-                )
+                outcome = GuardrailOutcome(self._fails_open, f"the guardrail raised {error_text(error)}")
             action = outcome.action
             if action is None:
                 continue

@@ -11,7 +11,7 @@ from holdfast.core.ports import Notices
 from holdfast.wire.agent_events import AgentEventName, AgentEventStatus
 from holdfast.wire.runtime_vocabulary import LoopAction
 
-__all__ = ["LoopWatch", "error_text"]
+__all__ = ["LoopWatch"]
 
 _MOST_ADVICE: Final = 20
 
@@ -79,8 +79,3 @@ class LoopWatch:
         if not stops:
             self._advice.append(verdict.message)
         return stops
-
-
-def error_text(error: BaseException) -> str:
-    """An error as a result that can be compared with the next one."""
-    return f"{type(error).__name__}: {error}"

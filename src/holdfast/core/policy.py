@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
+from holdfast.core.error_text import error_text
 from holdfast.errors import InvalidInputError, PolicyConditionError
 from holdfast.wire.runtime_vocabulary import PolicyAction, QualityLevel
 
@@ -238,7 +239,7 @@ class PolicyEngine:
             try:
                 holds = rule.condition.matches(ctx)
             except Exception as error:
-                raise PolicyConditionError(rule.name, f"{type(error).__name__}: {error}") from error
+                raise PolicyConditionError(rule.name, error_text(error)) from error
             if holds:
                 found.append(rule)
         return found

@@ -51,6 +51,9 @@ class Cost(Struct, frozen=True):
 UNKNOWN_COST: Final = Cost(None, CostSource.UNKNOWN)
 
 
+_MOST_USD: Final = 1e12
+
+
 class PriceTier(Struct, frozen=True, kw_only=True):
     """The prices per million that hold for the whole call once its prompt is longer than `above` tokens."""
 
@@ -75,8 +78,8 @@ class ModelPricing(Struct, frozen=True):
     def __post_init__(self) -> None:
         for price in (self, *self.tiers):
             for name, value in asdict(price).items():
-                if isinstance(value, (int, float)) and not (isfinite(value) and value >= 0):
-                    raise InvalidInputError(name, f"{value} is not a price", "give a number of 0 or more")
+                if isinstance(value, (int, float)) and not 0 <= value <= _MOST_USD:
+                    raise InvalidInputError(name, f"{value} is not a price", "give a number from 0 to 1e12")
 
     def cost(self, usage: UsageSnapshot) -> float:
         """US dollars for one call."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from threading import Lock
 
+from holdfast.core.error_text import error_text
 from holdfast.core.lifecycle import AgentWorker
 from holdfast.core.ports import Record
 from holdfast.errors import (
@@ -72,7 +73,7 @@ class Progress:
             try:
                 self.stopped = self._control()
             except Exception as error:  # noqa: BLE001 - a switch that is broken must not keep the agent running
-                self.stopped = f"the control raised {type(error).__name__}: {error}"
+                self.stopped = f"the control raised {error_text(error)}"
         return self._record.stop_requested if self.stopped is None else self.stopped
 
     def check(self, now: float, asked: str) -> None:

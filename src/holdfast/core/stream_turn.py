@@ -56,6 +56,7 @@ class StreamedTurn:
         turn = self._turn
         yield from turn.begin()
         try:
+            turn.announce()
             opened = yield from turn.recovered(self._open)
             if isinstance(opened, GaveUp):
                 return turn.fail(opened)

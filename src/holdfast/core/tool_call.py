@@ -15,10 +15,11 @@ from msgspec import Struct
 
 from holdfast.core.budget_limits import Spend
 from holdfast.core.claim import Claim, Claims
+from holdfast.core.error_text import error_text
 from holdfast.core.failures import Failure, classify
 from holdfast.core.flow import Call, Flow, Raised, Returned, Target
 from holdfast.core.guarding import Guards
-from holdfast.core.looping import LoopWatch, error_text
+from holdfast.core.looping import LoopWatch
 from holdfast.core.pacing import Pace
 from holdfast.core.permissions import PermissionEnforcer
 from holdfast.core.ports import NO_RECORD, Notices, Record

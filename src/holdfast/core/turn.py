@@ -123,6 +123,7 @@ class Turn:
     def run(self) -> Flow[TurnDone]:
         yield from self.begin()
         try:
+            self.announce()
             ended = yield from self.recovered(self.attempt)
             if isinstance(ended, GaveUp):
                 return self.fail(ended)
@@ -138,17 +139,22 @@ class Turn:
             raise
 
     def begin(self) -> Flow[None]:
-        """Raises what keeps the turn from beginning; then nothing is held and nothing needs to be undone."""
+        """Admit the turn. Raises what keeps it from beginning; then nothing is held, nothing needs to be undone."""
         parts, request = self._parts, self._request
         now = parts.now()
         if parts.loops is not None:
             parts.loops.check()
-        self.number = number = parts.progress.next_turn(now)
+        self.number = parts.progress.next_turn(now)
         self._set_deadline(now)
         claim = parts.claims.take(request.estimate, now, patient=request.patient)
         if claim is None:
             claim = yield from parts.claims.wait(request.estimate, self.ends_at, self.seconds)
         self._claim = claim
+
+    def announce(self) -> None:
+        """Open the piece of the record, and say so. From `begin` on the claim is held: whatever may strike here is
+        for `abort`."""
+        parts, number = self._parts, self.number
         self._record = parts.record.open(SpanType.TURN, f"turn {number}")
         parts.notices.tell(
             AgentEventName.TURN_STARTED, AgentEventStatus.RUNNING, None, {"turn": number, "model": self.model}

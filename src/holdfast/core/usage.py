@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import cast
+from typing import Final, cast
 
 from msgspec import Struct
 
 from holdfast.errors import InvalidInputError
 
-__all__ = ["NO_USAGE", "UsageSnapshot"]
+__all__ = ["MOST_TOKENS", "NO_USAGE", "UsageSnapshot"]
+
+MOST_TOKENS: Final = 10**18
+"""More than this no snapshot holds, so that no arithmetic with prices can overflow."""
 
 
 class UsageSnapshot(Struct, frozen=True):
@@ -27,17 +30,16 @@ class UsageSnapshot(Struct, frozen=True):
     reasoning_tokens: int = 0
 
     def __post_init__(self) -> None:
-        if (
-            self.input_tokens < 0
-            or self.output_tokens < 0
-            or self.cache_write_tokens < 0
-            or self.cache_read_tokens < 0
-            or not 0 <= self.reasoning_tokens <= self.output_tokens
+        if type(self.total_tokens + self.reasoning_tokens) is not int or not (
+            0 <= self.input_tokens <= MOST_TOKENS
+            and 0 <= self.cache_write_tokens <= MOST_TOKENS
+            and 0 <= self.cache_read_tokens <= MOST_TOKENS
+            and 0 <= self.reasoning_tokens <= self.output_tokens <= MOST_TOKENS
         ):
             raise InvalidInputError(
                 "usage",
                 f"{self.to_dict()} cannot be counts of tokens",
-                "none is negative, and reasoning_tokens is a part of output_tokens",
+                "whole numbers from 0 to 1e18, and reasoning_tokens is a part of output_tokens",
             )
 
     @property

@@ -8,6 +8,7 @@ its output count leaves reasoning out that is added: `UsageSnapshot` says what t
 
 from __future__ import annotations
 
+from contextlib import suppress
 from math import ceil
 
 from msgspec import Struct
@@ -41,10 +42,14 @@ def read_usage(response: object) -> UsageReading | None:
 
     Never raises, whatever the object: properties that raise are taken for missing.
     """
-    counts = find_counts(response)
-    if counts is None:
+    try:
+        counts = find_counts(response)
+        if counts is None:
+            return None
+        usd = counts.values.get("usd")
+        return UsageReading(usage=counts.usage(), model=model_of(response), reported_usd=usd)
+    except Exception:  # noqa: BLE001 - a foreign object may raise even when asked what it is
         return None
-    return UsageReading(usage=counts.usage(), model=model_of(response), reported_usd=counts.values.get("usd"))
 
 
 class StreamUsage:
@@ -62,6 +67,10 @@ class StreamUsage:
 
     def add(self, chunk: object) -> None:
         """Never raises."""
+        with suppress(Exception):  # a foreign object may raise even when asked what it is
+            self._add(chunk)
+
+    def _add(self, chunk: object) -> None:
         self._unreported_characters += characters(chunk)
         self._model = model_of(chunk) or self._model
         counts = find_counts(chunk)

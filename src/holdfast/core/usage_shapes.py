@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Final, cast
 
 from holdfast.core.usage import UsageSnapshot
@@ -27,6 +26,10 @@ _PLACES: Final[tuple[tuple[str, ...], ...]] = (
     (),
 )
 """Where a response or an event of a stream keeps its usage; the last place is the object itself."""
+
+_MOST_TOKENS: Final = 10**12
+_MOST_USD: Final = 10**6
+"""What one call can take; a provider that says more says something else. Not-a-numbers fail the comparison too."""
 
 
 class Counts:
@@ -260,15 +263,13 @@ def _items(thing: object, name: str) -> list[object]:
 
 def _number(thing: object, name: str) -> int | None:
     value = _get(thing, name)
-    if type(value) is int:
-        return value if value >= 0 else None
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST_TOKENS:
         return None
     return int(value)
 
 
 def _amount(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value <= _MOST_USD:
         return None
     return float(value)
 

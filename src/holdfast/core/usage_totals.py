@@ -11,7 +11,7 @@ from typing import Final
 from msgspec import Struct
 
 from holdfast.core.pricing import Cost, CostSource, NoPrices, Prices, cost_of
-from holdfast.core.usage import NO_USAGE, UsageSnapshot
+from holdfast.core.usage import MOST_TOKENS, NO_USAGE, UsageSnapshot
 
 __all__ = ["ModelTotals", "UsageTotals"]
 
@@ -184,7 +184,8 @@ class _Sums:
             self.version = cost.version
 
     def usage(self) -> UsageSnapshot:
-        return UsageSnapshot(self.input, self.output, self.cache_write, self.cache_read, self.reasoning)
+        sums = (self.input, self.output, self.cache_write, self.cache_read, self.reasoning)
+        return UsageSnapshot(*(min(one, MOST_TOKENS) for one in sums))
 
     def cost(self) -> Cost:
         if self.unpriced:

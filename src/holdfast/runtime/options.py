@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from math import isfinite
+from math import inf, isfinite
 from typing import Any
 
 from holdfast.core.flow import Target
-from holdfast.core.recovery import JitterMode, RecoveryStep, Remedy
+from holdfast.core.recovery import FailureScenario, JitterMode, RecoveryRecipe, RecoveryStep, Remedy
 from holdfast.core.recovery_flow import RecoveryPlan
 from holdfast.errors import InvalidInputError
 from holdfast.runtime.breaker import CircuitBreaker
 from holdfast.runtime.hands import EscalateHook, PrepareHook
 from holdfast.wire.vocabulary import FailureCategory
 
-__all__ = ["Fallback", "Recovery", "SessionLimits"]
+__all__ = ["Fallback", "Recovery", "SessionLimits", "check_fallbacks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,12 @@ class Fallback:
     context_window: int | None = None
     circuit_breaker: CircuitBreaker | None = None
 
+    def __post_init__(self) -> None:
+        if not self.model or not callable(self.call):
+            raise InvalidInputError(
+                "fallback", "has no model or no function", "Fallback('model', function of no arguments)"
+            )
+
     @property
     def target(self) -> Target:
         return Target(name=self.name or self.model, model=self.model, context_window=self.context_window)
@@ -42,12 +48,15 @@ class Recovery:
 
     The hooks carry out a step before the next call and may say False for "could not": `shrink_context` after a
     context overflow, `reduce_tools`, `clear_memory` and `restart` where a remedy asks for them. `escalate` is
-    told when a human should know. `remedies` replaces the default of the categories it names. For the numbers
-    see `holdfast.core.recovery_flow.RecoveryPlan`.
+    told when a human should know. `remedies` replaces the default of the categories it names, `recipes` that of
+    all categories of a scenario. For the numbers see `holdfast.core.recovery_flow.RecoveryPlan`.
     """
 
     fallbacks: Sequence[Fallback] = ()
     remedies: Mapping[FailureCategory, Remedy] = field(default_factory=dict[FailureCategory, Remedy])
+    recipes: Mapping[FailureScenario, RecoveryRecipe] = field(
+        default_factory=dict[FailureScenario, RecoveryRecipe]
+    )
     shrink_context: PrepareHook | None = None
     reduce_tools: PrepareHook | None = None
     clear_memory: PrepareHook | None = None
@@ -58,6 +67,19 @@ class Recovery:
     cap: float = 60.0
     retry_after_cap: float = 60.0
     jitter: JitterMode = JitterMode.DECORRELATED
+
+    def __post_init__(self) -> None:
+        check_fallbacks(self.fallbacks)
+        if self.max_attempts < 1:
+            raise InvalidInputError("max_attempts", f"{self.max_attempts} allows no call", "say 1 or more")
+        for name, seconds in (
+            ("base", self.base),
+            ("cap", self.cap),
+            ("retry_after_cap", self.retry_after_cap),
+        ):
+            if not 0 <= seconds < inf:
+                raise InvalidInputError(name, f"{seconds} is no time", "give seconds, 0 or more")
+        JitterMode(self.jitter)
 
     def hooks(self) -> dict[RecoveryStep, PrepareHook]:
         given = {
@@ -72,6 +94,7 @@ class Recovery:
         return RecoveryPlan(
             fallbacks=tuple(fallback.target for fallback in self.fallbacks),
             remedies=self.remedies,
+            recipes=self.recipes,
             hooks=frozenset(self.hooks()),
             max_attempts=self.max_attempts,
             base=self.base,
@@ -79,6 +102,19 @@ class Recovery:
             retry_after_cap=self.retry_after_cap,
             jitter=self.jitter,
         )
+
+
+def check_fallbacks(fallbacks: Sequence[object]) -> None:
+    """Raises `InvalidInputError` where two of them cannot be told apart, or one is none."""
+    names: set[str] = set()
+    for one in fallbacks:
+        if not isinstance(one, Fallback):
+            raise InvalidInputError("fallbacks", f"has a {type(one).__name__}", "each is a Fallback")
+        if one.target.name in names:
+            raise InvalidInputError(
+                "fallbacks", f"names {one.target.name!r} twice", "give each a name of its own"
+            )
+        names.add(one.target.name)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,13 +8,15 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Final
 
+from holdfast.core.error_text import error_text
 from holdfast.core.handoff import Handoff
 from holdfast.core.lifecycle import AgentWorker
 from holdfast.errors import UnknownWorkerError
 from holdfast.runtime.async_session import AsyncOrchestrationSession
-from holdfast.runtime.parts import Heritage, assemble
+from holdfast.runtime.parts import Heritage, Parts, assemble
 from holdfast.runtime.session import OrchestrationSession
 from holdfast.runtime.setup import Setup
+from holdfast.wire.runtime_vocabulary import AgentStatus
 
 __all__ = ["AgentSession", "Orchestrator"]
 
@@ -75,11 +77,18 @@ class Orchestrator(Setup):
             raise UnknownWorkerError(handoff.target_worker_id)
         return worker, heritage
 
+    def _parts(self, worker: AgentWorker, heritage: Heritage | None, *, is_async: bool) -> Parts:
+        try:
+            return assemble(self, worker, is_async=is_async, heritage=heritage)
+        except BaseException as error:
+            worker.transition(AgentStatus.FAILED, error_text(error))
+            raise
+
     @contextmanager
     def _open(self, worker: AgentWorker, heritage: Heritage | None = None) -> Generator[OrchestrationSession]:
-        session = OrchestrationSession(assemble(self, worker, is_async=False, heritage=heritage), self._heirs)
-        session.begin()
+        session = OrchestrationSession(self._parts(worker, heritage, is_async=False), self._heirs)
         try:
+            session.begin()
             yield session
         except BaseException as error:
             session.end(error)
@@ -90,11 +99,9 @@ class Orchestrator(Setup):
     async def _aopen(
         self, worker: AgentWorker, heritage: Heritage | None = None
     ) -> AsyncGenerator[AsyncOrchestrationSession]:
-        session = AsyncOrchestrationSession(
-            assemble(self, worker, is_async=True, heritage=heritage), self._heirs
-        )
-        session.begin()
+        session = AsyncOrchestrationSession(self._parts(worker, heritage, is_async=True), self._heirs)
         try:
+            session.begin()
             yield session
         except BaseException as error:
             session.end(error)

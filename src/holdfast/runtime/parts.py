@@ -100,18 +100,19 @@ def assemble(
     clock, role = setup.clock, worker.role
     now = clock.monotonic
     started = now()
+    # First what may raise: a run that is announced and never begins would stay open.
+    prices = default_prices() if setup.prices is None else setup.prices
+    plan = setup.recovery.plan() if setup.recover else None
     record = open_record(_info(worker, heritage), setup.recorder)
     events = SessionEvents(
         role, worker.phase, worker.project_id, setup.event_sink, record, keep=DEFAULT_RING_CAPACITY
     )
-    prices = default_prices() if setup.prices is None else setup.prices
     tracker = UsageTracker(prices=prices) if tracker is None else tracker
     recovery = RecoveryContext() if recovery is None else recovery
     progress = _progress(setup, worker, record, started, heritage)
     claims = _claims(setup, events, now, heritage)
     guards = Guards(tuple(setup.guardrails), role, events)
     loops = None if setup.loop_guard is None else LoopWatch(LoopGuard(setup.loop_guard), events, now)
-    plan = setup.recovery.plan() if setup.recover else None
     return Parts(
         setup=setup,
         role=role,

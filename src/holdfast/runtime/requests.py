@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from dataclasses import replace as with_changes
-from math import isfinite
+from math import inf
 from types import CoroutineType
 from typing import Any, Final, Generic, TypedDict, TypeVar, cast
 
@@ -19,7 +19,7 @@ from holdfast.core.turn import TurnParts, TurnRequest
 from holdfast.core.usage import UsageSnapshot
 from holdfast.errors import InvalidInputError
 from holdfast.runtime.hands import Work, inside_a_call
-from holdfast.runtime.options import Fallback
+from holdfast.runtime.options import Fallback, check_fallbacks
 from holdfast.runtime.parts import Parts
 
 __all__ = ["ToolCall", "ToolResult", "TurnOptions", "tool_request", "turn_request"]
@@ -86,6 +86,10 @@ def turn_request(
     _check_callable(fn)
     _check_seconds(timeout)
     turns, works = parts.turns, parts.fallbacks
+    _check_known(model, usage)
+    if options and not options.keys() <= TurnOptions.__annotations__.keys():
+        unknown = ", ".join(sorted(options.keys() - TurnOptions.__annotations__.keys()))
+        raise InvalidInputError("options", f"has no {unknown}", "estimate, input and fallbacks are known")
     fallbacks = options.get("fallbacks")
     if fallbacks is not None:
         turns, works = _with_fallbacks(turns, fallbacks)
@@ -104,8 +108,7 @@ def turn_request(
 
 
 def tool_request(call: ToolCall[Any]) -> ToolRequest:
-    if not call.name:
-        raise InvalidInputError("tool_name", "is empty", "name the tool")
+    _check_named(call.name, call.arguments)
     _check_callable(call.fn)
     _check_seconds(call.timeout)
     return ToolRequest(
@@ -121,6 +124,7 @@ _ONE_TURN: Final = Spend(turns=1)
 
 
 def _with_fallbacks(turns: TurnParts, fallbacks: Sequence[Fallback]) -> tuple[TurnParts, Mapping[str, Work]]:
+    check_fallbacks(fallbacks)
     plan = turns.plan
     if plan is not None:
         plan = msgspec.structs.replace(plan, fallbacks=tuple(one.target for one in fallbacks))
@@ -133,6 +137,7 @@ def _with_fallbacks(turns: TurnParts, fallbacks: Sequence[Fallback]) -> tuple[Tu
 def _spend(turns: TurnParts, model: str, estimate: Spend | UsageSnapshot) -> Spend:
     if isinstance(estimate, Spend):
         return msgspec.structs.replace(estimate, turns=1)
+    _check_known(model, estimate)
     cost = turns.spending.price(model, estimate)
     return Spend(usd=cost.usd or 0.0, tokens=estimate.total_tokens, turns=1)
 
@@ -157,6 +162,23 @@ def _check_callable(fn: object) -> None:
         raise InvalidInputError("fn", f"is {kind}, not a function", "give a function of no arguments")
 
 
-def _check_seconds(timeout: float | None) -> None:
-    if timeout is not None and not (isfinite(timeout) and timeout > 0):
+# What follows is for callers without a type checker, who should hear of a mistake before a call is paid for.
+
+
+def _check_known(model: object, usage: object) -> None:
+    if model is not None and not isinstance(model, str):
+        raise InvalidInputError("model", f"is {type(model).__name__}", "give its name")
+    if usage is not None and not isinstance(usage, UsageSnapshot):
+        raise InvalidInputError("usage", f"is {type(usage).__name__}", "give a UsageSnapshot")
+
+
+def _check_named(name: object, arguments: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise InvalidInputError("tool_name", f"is {name!r}", "name the tool")
+    if arguments is not None and not isinstance(arguments, Mapping):
+        raise InvalidInputError("arguments", f"are {type(arguments).__name__}", "give a mapping by name")
+
+
+def _check_seconds(timeout: object) -> None:
+    if timeout is not None and not (isinstance(timeout, (int, float)) and 0 < timeout < inf):
         raise InvalidInputError("timeout", f"{timeout} is no time", "give more than 0 seconds, or None")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Final
 
+from holdfast.core.error_text import error_text
 from holdfast.core.failures import classify
 from holdfast.core.handoff import Handoff
 from holdfast.core.lifecycle import AgentRegistry, AgentWorker
@@ -212,7 +213,7 @@ class SessionBase:
             parts.events.emit(AgentEvent.completed(self.role, self.phase))
             return
         failure = classify(error)
-        detail = f"{type(error).__name__}: {error}"[:_MESSAGE_LENGTH]
+        detail = error_text(error)[:_MESSAGE_LENGTH]
         if isinstance(error, RunTerminated):
             worker.transition(AgentStatus.CANCELLED, detail)
             parts.events.tell(AgentEventName.SESSION_STOPPED, AgentEventStatus.CANCELLED, error.reason)

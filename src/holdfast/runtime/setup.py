@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field
 from math import isfinite
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from holdfast.core.budget import Budget
 from holdfast.core.guardrails import Guardrail
@@ -75,5 +75,27 @@ class Setup:
             raise InvalidInputError(
                 "budget_usd", f"{self.budget_usd} is not an amount", "give 0 or more, or None"
             )
-        if self.max_iterations < 0:
-            raise InvalidInputError("max_iterations", f"{self.max_iterations} is negative", "say 0 or more")
+        _check_ports(self.guardrails, self.event_sink, self.usage_sink)
+        if not _is_count(self.max_iterations):
+            raise InvalidInputError("max_iterations", f"{self.max_iterations!r} is no count", "say 0 or more")
+
+
+def _check_ports(guardrails: object, event_sink: object, usage_sink: object) -> None:
+    """Raises `InvalidInputError` for what has not the methods of its port: an application without a type checker
+    should hear of it here, not in the middle of a run."""
+    if not isinstance(guardrails, Iterable):
+        raise InvalidInputError("guardrails", f"is {type(guardrails).__name__}", "give a list")
+    for guard in cast("Iterable[object]", guardrails):
+        if not _has(guard, "check_pre", "check_post"):
+            raise InvalidInputError("guardrails", f"has a {type(guard).__name__}", "see Guardrail")
+    for name, sink, method in (("event_sink", event_sink, "emit"), ("usage_sink", usage_sink, "record")):
+        if not _has(sink, method):
+            raise InvalidInputError(name, f"is {type(sink).__name__}, which has no method {method}")
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and value >= 0
+
+
+def _has(thing: object, *methods: str) -> bool:
+    return all(callable(getattr(thing, method, None)) for method in methods)
