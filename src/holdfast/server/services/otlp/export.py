@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from holdfast.errors import ApiError
 from holdfast.server.services.apply import Batch
@@ -17,7 +18,7 @@ from holdfast.server.services.otlp.from_json import decode_json_traces
 from holdfast.server.services.otlp.from_protobuf import decode_protobuf
 from holdfast.server.services.otlp.operations import operations_of
 from holdfast.server.services.otlp.records import Export
-from holdfast.wire.operations import Operation, SpanCreate
+from holdfast.wire.operations import InstanceRegister, Operation, SpanCreate
 from holdfast.wire.vocabulary import ErrorCode, OnError
 
 __all__ = ["Encoding", "Outcome", "TraceIngest"]
@@ -59,6 +60,8 @@ class TraceIngest:
         then the whole request is to be sent again.
         """
         export, operations = await asyncio.to_thread(_read, body, encoding)
+        if who.agent_id or who.environment_id:
+            operations = [_bound(operation, who) for operation in operations]
         rejected, problem = export.rejected, export.problem
         for at in range(0, len(operations), _AT_ONCE):
             items = operations[at : at + _AT_ONCE]
@@ -70,6 +73,17 @@ class TraceIngest:
                 rejected += isinstance(items[place], SpanCreate)
                 problem = error.message
         return Outcome(rejected=rejected, problem=problem)
+
+
+def _bound(operation: Operation, who: Principal) -> Operation:
+    """A service's name is not a wish for another agent than the token's."""
+    if not isinstance(operation, InstanceRegister):
+        return operation
+    return replace(
+        operation,
+        agent_id=None if who.agent_id else operation.agent_id,
+        environment_id=None if who.environment_id else operation.environment_id,
+    )
 
 
 def _read(body: bytes, encoding: Encoding) -> tuple[Export, list[Operation]]:
