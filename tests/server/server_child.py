@@ -1,4 +1,5 @@
-"""A server in a process of its own, to be killed: `server_child.py <data directory>` prints address and token."""
+"""A server in a process of its own, to be killed: `server_child.py <data directory> [database]`
+prints address and token."""
 
 from __future__ import annotations
 
@@ -14,4 +15,5 @@ def _tell(listening: Listening) -> None:
 
 
 if __name__ == "__main__":
-    serve(ServerConfig(data=Path(sys.argv[1]), port=0), ready=_tell)
+    database = sys.argv[2] if len(sys.argv) > 2 else None
+    serve(ServerConfig(data=Path(sys.argv[1]), database=database, port=0), ready=_tell)

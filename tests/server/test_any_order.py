@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import UNSET, Raw
+from sqlalchemy import text
 
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.opening import open_database
+from holdfast.server.stores.schema import metadata
 from holdfast.server.stores.sqlite import SqliteStore
 from holdfast.wire.operations import (
     EventCreate,
@@ -28,6 +32,7 @@ from holdfast.wire.operations import (
     SpanFinish,
 )
 from holdfast.wire.vocabulary import InstanceStatus, Purpose, SpanStatus
+from postgres_server import postgres_database
 from server.records import NOW, apply, picture
 
 _SECOND = 1_000_000_000
@@ -148,8 +153,11 @@ def _deliveries(draw: Any) -> tuple[list[Operation], list[list[Operation]]]:
     return operations, requests
 
 
+FreshStore = Callable[[], AbstractContextManager[Store]]
+
+
 @contextmanager
-def _fresh_store() -> Iterator[Store]:
+def _fresh_file() -> Iterator[Store]:
     with tempfile.TemporaryDirectory() as directory:
         store = SqliteStore(Path(directory) / "record.db")
         prepare(store, NOW)
@@ -157,18 +165,40 @@ def _fresh_store() -> Iterator[Store]:
         store.close()
 
 
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def fresh_store(request: pytest.FixtureRequest) -> Iterator[FreshStore]:
+    """Gives an empty store, of each kind, as often as it is asked."""
+    if request.param == "sqlite":
+        yield _fresh_file
+        return
+    tables = ", ".join(table.name for table in metadata.sorted_tables)
+    with postgres_database(request.getfixturevalue("postgres_address"), "any_order") as address:
+        store = open_database(Path("unused"), address)
+
+        @contextmanager
+        def emptied() -> Iterator[Store]:
+            with store.write() as transaction:
+                transaction.connection.execute(text(f"TRUNCATE {tables}"))
+            prepare(store, NOW)
+            yield store
+
+        yield emptied
+        store.close()
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(_deliveries())
 def test_any_order_any_repetition_any_batching(
+    fresh_store: FreshStore,
     deliveries: tuple[list[Operation], list[list[Operation]]],
 ) -> None:
     """Whatever the order, the repetition and the requests, the rows and every total end the same."""
     operations, requests = deliveries
-    with _fresh_store() as straight:
+    with fresh_store() as straight:
         for operation in operations:
             assert not apply(straight, [operation]).errors
         expected = picture(straight)
-    with _fresh_store() as store:
+    with fresh_store() as store:
         for request in requests:
             assert not apply(store, request).errors
         assert picture(store) == expected

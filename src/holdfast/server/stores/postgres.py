@@ -84,7 +84,7 @@ class PostgresStore:
         @event.listens_for(engine, "handle_error")
         def _translate(context: ExceptionContext) -> None:  # pyright: ignore[reportUnusedFunction] - called by the engine
             if isinstance(context.original_exception, _UNAVAILABLE):
-                context.chained_exception = self._translated(context.original_exception)
+                raise self._translated(context.original_exception) from context.original_exception
 
         return engine
 
