@@ -28,6 +28,8 @@ def run_id(trace_id: str) -> str:
 
 
 def value(given: Any) -> dict[str, Any]:
+    if given is None:
+        return {"stringValue": None}
     if isinstance(given, bool):
         return {"boolValue": given}
     if isinstance(given, int):

@@ -9,7 +9,7 @@ import string
 from typing import Final
 
 import msgspec
-from msgspec import UNSET, Struct, UnsetType
+from msgspec import Struct
 
 from holdfast.server.services.decoding import as_utf8, with_whole_characters
 from holdfast.server.services.otlp.records import (
@@ -33,17 +33,17 @@ _HEX: Final = frozenset(string.hexdigits)
 
 
 class _Message(Struct, frozen=True, kw_only=True, rename="camel"):
-    """Names are lowerCamelCase; unknown ones are passed over."""
+    """Names are lowerCamelCase; unknown ones are passed over; `null` is the same as nothing."""
 
 
 class _Value(_Message, frozen=True, kw_only=True):
-    string_value: str | UnsetType = UNSET
-    bool_value: bool | UnsetType = UNSET
-    int_value: int | str | UnsetType = UNSET
-    double_value: float | str | UnsetType = UNSET
-    array_value: _Values | UnsetType = UNSET
-    kvlist_value: _Pairs | UnsetType = UNSET
-    bytes_value: str | UnsetType = UNSET
+    string_value: str | None = None
+    bool_value: bool | None = None
+    int_value: int | str | None = None
+    double_value: float | str | None = None
+    array_value: _Values | None = None
+    kvlist_value: _Pairs | None = None
+    bytes_value: str | None = None
 
 
 class _Values(_Message, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class _Values(_Message, frozen=True, kw_only=True):
 
 
 class _Pair(_Message, frozen=True, kw_only=True):
-    key: str = ""
+    key: str | None = None
     value: _Value | None = None
 
 
@@ -60,38 +60,38 @@ class _Pairs(_Message, frozen=True, kw_only=True):
 
 
 class _Event(_Message, frozen=True, kw_only=True):
-    name: str = ""
-    time_unix_nano: int | str = 0
+    name: str | None = None
+    time_unix_nano: int | str | None = None
     attributes: list[_Pair] | None = None
 
 
 class _Link(_Message, frozen=True, kw_only=True):
-    trace_id: str = ""
-    span_id: str = ""
+    trace_id: str | None = None
+    span_id: str | None = None
     attributes: list[_Pair] | None = None
 
 
 class _Status(_Message, frozen=True, kw_only=True):
-    code: int = 0
+    code: int | None = None
     message: str | None = None
 
 
 class _Span(_Message, frozen=True, kw_only=True):
-    trace_id: str = ""
-    span_id: str = ""
+    trace_id: str | None = None
+    span_id: str | None = None
     parent_span_id: str | None = None
     trace_state: str | None = None
-    name: str = ""
-    kind: int = 0
-    start_time_unix_nano: int | str = 0
-    end_time_unix_nano: int | str = 0
+    name: str | None = None
+    kind: int | None = None
+    start_time_unix_nano: int | str | None = None
+    end_time_unix_nano: int | str | None = None
     attributes: list[_Pair] | None = None
     events: list[_Event] | None = None
     links: list[_Link] | None = None
     status: _Status | None = None
-    dropped_attributes_count: int = 0
-    dropped_events_count: int = 0
-    dropped_links_count: int = 0
+    dropped_attributes_count: int | None = None
+    dropped_events_count: int | None = None
+    dropped_links_count: int | None = None
 
 
 class _Named(_Message, frozen=True, kw_only=True):
@@ -152,15 +152,16 @@ def _export(request: _Request) -> Export:
             named = part.scope or _Named()
             scope = Scope(named.name or "", named.version or "")
             for span in part.spans or ():
+                trace_id, span_id = (span.trace_id or "").lower(), (span.span_id or "").lower()
                 if len(spans) >= MOST_SPANS:
                     rejected, problem = rejected + 1, f"more than {MOST_SPANS} spans in one request"
-                elif not _is_id(span.trace_id, 32) or not _is_id(span.span_id, 16):
+                elif not _is_id(trace_id, 32) or not _is_id(span_id, 16):
                     rejected, problem = (
                         rejected + 1,
                         "a trace id has 32 hex digits, a span id 16, not all zero",
                     )
                 else:
-                    spans.append(_span(span, resource, scope))
+                    spans.append(_span(span, (trace_id, span_id), resource, scope))
     return Export(spans=spans, rejected=rejected, problem=problem)
 
 
@@ -168,35 +169,35 @@ def _is_id(value: str, digits: int) -> bool:
     return len(value) == digits and _HEX.issuperset(value) and value.strip("0") != ""
 
 
-def _span(span: _Span, resource: Attributes, scope: Scope) -> TraceSpan:
+def _span(span: _Span, ids: tuple[str, str], resource: Attributes, scope: Scope) -> TraceSpan:
     events = [
-        TraceEvent(event.name, _time(event.time_unix_nano), _attributes(event.attributes))
+        TraceEvent(event.name or "", _time(event.time_unix_nano), _attributes(event.attributes))
         for event in (span.events or [])[:MOST_EVENTS]
     ]
     links = [
-        TraceLink(link.trace_id.lower(), link.span_id.lower(), _attributes(link.attributes))
+        TraceLink((link.trace_id or "").lower(), (link.span_id or "").lower(), _attributes(link.attributes))
         for link in (span.links or [])[:MOST_LINKS]
     ]
     left_out = {
-        "attributes": span.dropped_attributes_count,
-        "events": span.dropped_events_count + len(span.events or ()) - len(events),
-        "links": span.dropped_links_count + len(span.links or ()) - len(links),
+        "attributes": span.dropped_attributes_count or 0,
+        "events": (span.dropped_events_count or 0) + len(span.events or ()) - len(events),
+        "links": (span.dropped_links_count or 0) + len(span.links or ()) - len(links),
     }
     status = span.status or _Status()
     parent = span.parent_span_id or ""
     return TraceSpan(
-        trace_id=span.trace_id.lower(),
-        span_id=span.span_id.lower(),
+        trace_id=ids[0],
+        span_id=ids[1],
         parent_id=parent.lower() if _is_id(parent, 16) else None,
         trace_state=span.trace_state or "",
-        name=span.name,
-        kind=TraceSpanKind(span.kind),
+        name=span.name or "",
+        kind=TraceSpanKind(span.kind or 0),
         start=_time(span.start_time_unix_nano),
         end=_time(span.end_time_unix_nano),
         attributes=_attributes(span.attributes),
         events=events,
         links=links,
-        status=TraceStatus(status.code),
+        status=TraceStatus(status.code or 0),
         message=status.message or "",
         resource=resource,
         scope=scope,
@@ -204,27 +205,27 @@ def _span(span: _Span, resource: Attributes, scope: Scope) -> TraceSpan:
     )
 
 
-def _time(value: int | str) -> int:
+def _time(value: int | str | None) -> int:
     return int(value or 0)
 
 
 def _attributes(pairs: list[_Pair] | None) -> Attributes:
-    return {pair.key: _value(pair.value) for pair in pairs or ()}
+    return {pair.key or "": _value(pair.value) for pair in pairs or ()}
 
 
 def _value(value: _Value | None) -> object:
     if value is None:
         return None
-    if not isinstance(value.string_value, UnsetType):
+    if value.string_value is not None:
         return value.string_value
-    if not isinstance(value.bool_value, UnsetType):
+    if value.bool_value is not None:
         return value.bool_value
-    if not isinstance(value.int_value, UnsetType):
+    if value.int_value is not None:
         return kept_number(int(value.int_value))
-    if not isinstance(value.double_value, UnsetType):
+    if value.double_value is not None:
         return kept_number(float(value.double_value))
-    if not isinstance(value.array_value, UnsetType):
+    if value.array_value is not None:
         return [_value(item) for item in value.array_value.values or ()]
-    if not isinstance(value.kvlist_value, UnsetType):
+    if value.kvlist_value is not None:
         return _attributes(value.kvlist_value.values)
-    return None if isinstance(value.bytes_value, UnsetType) else value.bytes_value
+    return value.bytes_value
