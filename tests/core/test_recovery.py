@@ -137,7 +137,7 @@ DRAWS = st.floats(0.0, 1.0).map(lambda share: lambda low, high: low + share * (h
     previous=st.floats(0.0, 1_000.0),
     draw=DRAWS,
 )
-def test_a_wait_is_never_negative_nor_over_the_cap(attempt, base, jitter, cap, previous, draw) -> None:  # type: ignore[no-untyped-def]  # drawn above
+def test_a_wait_is_never_negative_nor_over_the_cap(attempt, base, jitter, cap, previous, draw) -> None:
     """Every mode stays between 0 and the cap, whatever the attempt."""
     assert 0.0 <= backoff_delay(attempt, base, jitter, cap, previous, draw=draw) <= max(cap, 0.0)
 

@@ -71,7 +71,8 @@ def test_no_single_field_makes_a_view_large() -> None:
 
 def test_a_role_may_be_anything() -> None:
     """What is no text is no role, and the payload is shown as it is."""
-    for role in ([], {}, 1, None):
+    roles: tuple[object, ...] = ([], {}, 1, None)
+    for role in roles:
         assert _show({"role": role, "content": "x"}).chat is None
         assert _show({"messages": [{"role": role, "content": "x"}]}).chat is None
 
