@@ -12,6 +12,7 @@ import pytest
 from serverside import Shown
 
 from prefactor_core import (
+    AgentInstanceHandle,
     ClientAlreadyInitializedError,
     ClientNotInitializedError,
     Operation,
@@ -292,6 +293,7 @@ async def test_what_was_begun_elsewhere_is_recorded_too(shown: Shown) -> None:
     """One client registers, a second one starts, adds a span and ends it: all by id."""
     async with PrefactorCoreClient(_config(shown)) as first, PrefactorCoreClient(_config(shown)) as second:
         agent = await first.create_agent_instance("shared", VERSION, SCHEMAS)
+        assert AgentInstanceHandle(instance_id=agent.id, client=second).id == agent.id
         root = await first.create_span(agent.id, "agent:root")
         await asyncio.to_thread(lambda: None)
         await second.instance_manager.start(agent.id)

@@ -14,6 +14,9 @@ from pydantic import BaseModel, ValidationError
 from serverside import Shown
 
 from prefactor_http import HttpClientConfig, PrefactorHttpClient
+from prefactor_http.endpoints.agent_instance import AgentInstanceClient
+from prefactor_http.endpoints.agent_span import AgentSpanClient
+from prefactor_http.endpoints.bulk import BulkClient
 from prefactor_http.exceptions import (
     PrefactorApiError,
     PrefactorAuthError,
@@ -57,6 +60,9 @@ def _item(key: str, **parameters: Any) -> BulkItem:
 async def test_the_endpoints_against_a_server_of_ours(shown: Shown) -> None:
     """Register, start, spans, finish, a judgement, bulk: each answer is the model it was."""
     async with PrefactorHttpClient(shown.http_config) as client:
+        assert isinstance(client.agent_instances, AgentInstanceClient)
+        assert isinstance(client.agent_spans, AgentSpanClient)
+        assert isinstance(client.bulk, BulkClient)
         made = await client.agent_instances.register(
             agent_id="http", agent_version={"name": "1"}, agent_schema_version=SCHEMAS, id="http-1"
         )

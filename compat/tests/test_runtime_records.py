@@ -465,7 +465,6 @@ def test_an_exception_has_a_scenario(error: Exception, scenario: FailureScenario
 @pytest.fixture
 def prices() -> Any:
     PRICING_TABLE.clear()
-    register_pricing("tiny", ModelPricing(1.0, 2.0))
     yield PRICING_TABLE
     PRICING_TABLE.clear()
 
@@ -473,6 +472,8 @@ def prices() -> Any:
 @pytest.mark.usefixtures("prices")
 def test_a_tracker_totals_tokens_and_money() -> None:
     """Prices by longest prefix, in any case; an unknown price is not a number instead of nothing."""
+    register_pricing("tiny", ModelPricing(1.0, 2.0))
+    assert PRICING_TABLE["Tiny"].output_per_million == 2.0
     tracker = UsageTracker([("TINY-2026", UsageSnapshot(1_000_000, 500_000))])
     tracker.record_turn("tiny", UsageSnapshot(input_tokens=1000))
     assert (tracker.total_input_tokens, tracker.total_output_tokens) == (1_001_000, 500_000)
