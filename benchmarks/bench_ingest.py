@@ -111,7 +111,7 @@ def stages(requests: int) -> dict[str, float]:
     return {name: seconds / (requests * _SPANS_A_REQUEST) * 1e6 for name, seconds in spent.items()}
 
 
-def _serve(directory: str, connection: multiprocessing.connection.Connection) -> None:
+def serve_until_told(directory: str, connection: multiprocessing.connection.Connection) -> None:
     with background_server(ServerConfig(data=Path(directory), port=0)) as server:
         before = time.process_time()
         connection.send((server.url, server.token))
@@ -125,7 +125,7 @@ def over_http(requests: int) -> tuple[float, float]:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe()
     with tempfile.TemporaryDirectory() as directory:
-        process = context.Process(target=_serve, args=(directory, theirs))
+        process = context.Process(target=serve_until_told, args=(directory, theirs))
         process.start()
         url, token = ours.recv()
         headers = {
