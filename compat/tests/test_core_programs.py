@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import subprocess
+import sys
 import time
 from collections import deque
 from contextlib import AbstractAsyncContextManager, suppress
@@ -358,3 +361,39 @@ async def test_ids_are_in_the_partition_of_the_agent(shown: Shown) -> None:
         assert made[10:16] == "abc123"
         milliseconds = sum(digits.index(digit) << 5 * (9 - place) for place, digit in enumerate(made[:10]))
         assert before - 1 <= milliseconds / 1000 <= time.time() + 1
+
+
+_KILLED = """
+import asyncio, os, signal, sys
+from prefactor_core import PrefactorCoreClient, PrefactorCoreConfig
+from prefactor_http import HttpClientConfig
+
+async def main():
+    client = PrefactorCoreClient(PrefactorCoreConfig(http_config=HttpClientConfig(*sys.argv[1:])))
+    await client.initialize()
+    agent = await client.create_agent_instance("killed", {}, {"external_identifier": "s"}, instance_id="killed-1")
+    await agent.start()
+    for number in range(50):
+        async with agent.span("agent:step", payload={"n": number}):
+            pass
+    os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_killed_program_loses_nothing_and_its_instance_ends(shown: Shown) -> None:
+    """What it recorded is delivered by the next process, which also says that it died."""
+    command = [sys.executable, "-c", _KILLED, shown.url, shown.token]
+    done = await asyncio.to_thread(subprocess.run, command, check=False)
+    assert done.returncode == -signal.SIGKILL
+    async with PrefactorCoreClient(_config(shown)) as client:
+        agent = await client.create_agent_instance("next", VERSION, SCHEMAS)
+        await agent.start()
+        await asyncio.to_thread(wait_until, lambda: _status(shown, "killed-1") == "failed")
+        await agent.finish()
+    assert len(shown.spans("killed-1")) == 50
+
+
+def _status(shown: Shown, run_id: str) -> str | None:
+    return next((row["status"] for row in shown.runs() if row["id"] == run_id), None)
