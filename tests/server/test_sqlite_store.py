@@ -44,6 +44,10 @@ def test_nothing_is_written_to_a_file_that_is_gone(tmp_path: Path, replaced: boo
         with pytest.raises(StoreUnavailableError, match="removed or replaced"):
             prepare(store, NOW)
         assert path.exists() is replaced
+        store.reader.dispose()  # connections that have the file open still could
+        if not replaced:
+            with pytest.raises(StoreUnavailableError, match="unable to open"), store.reader.connect():
+                pass
     finally:
         store.close()
 

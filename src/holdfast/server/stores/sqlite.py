@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, cast
 
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
@@ -38,6 +38,16 @@ _READER_PRAGMAS: Final = (
     "PRAGMA mmap_size = 1073741824",
     f"PRAGMA busy_timeout = {_BUSY_MS}",
 )
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_CANTOPEN,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+    }
+)
+"""What may keep a read from the file for a while; anything else is a mistake of ours."""
 
 
 class SqliteStore:
@@ -53,6 +63,13 @@ class SqliteStore:
         self._lock = threading.Lock()
         self._write_engine = _engine(path, _WRITER_PRAGMAS, pooled=False)
         self._reader = _engine(path, _READER_PRAGMAS, pooled=True)
+
+        @event.listens_for(self._reader, "handle_error")
+        def _translate(context: ExceptionContext) -> None:  # pyright: ignore[reportUnusedFunction] - called by the engine
+            error = context.original_exception
+            if isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in _PASSING:
+                raise _unavailable(path, error) from error
+
         try:
             self._connection: Connection = self._write_engine.connect()
             with self._connection.begin():
@@ -75,13 +92,17 @@ class SqliteStore:
                 driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
                 yield SqliteTransaction(self._connection, driver)
         except (sqlite3.OperationalError, OperationalError) as error:
-            raise StoreUnavailableError(str(self._path), str(error)) from error
+            raise _unavailable(self._path, error) from error
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
             self._write_engine.dispose()
             self._reader.dispose()
+
+
+def _unavailable(path: Path, error: sqlite3.OperationalError | OperationalError) -> StoreUnavailableError:
+    return StoreUnavailableError(str(path), str(error.orig if isinstance(error, OperationalError) else error))
 
 
 def _make_private(path: Path) -> None:
