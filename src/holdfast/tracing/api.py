@@ -255,8 +255,12 @@ def current_span() -> Span | None:
 def inject(headers: _Headers) -> _Headers:
     """Put the current run and span into request headers, for `continue_run` at the other end; returns them."""
     scope = current_scope()
-    if scope is not None:
+    if scope is None:
+        return headers
+    try:
         headers.update(trace_headers(scope.run.id, scope.id if isinstance(scope, Span) else None))
+    except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+        scope.run.client.guard.misused(error, "the headers to put a run into")
     return headers
 
 

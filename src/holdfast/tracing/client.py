@@ -109,7 +109,7 @@ class Client:
         making one.
         """
         try:
-            remote = read_headers({"traceparent": traceparent or "", "tracestate": tracestate or ""})
+            remote = self._remote(traceparent, tracestate)
             if self.config.disabled or self._closed:
                 return silent_run(self, name, id, self.guard)
             if remote is not None:
@@ -123,13 +123,13 @@ class Client:
                     idempotency_key=operation_key(run_id, "r"),
                     id=run_id,
                     agent_id=short_name(agent or self.config.agent or name or "agent"),
-                    environment_id=environment or self.config.environment,
+                    environment_id=_text(environment or self.config.environment),
                     agent_version=_version(version) or self.config.version,
                     agent_schema_version=schema_version or self._schema_version(),
                     update_current_version=update_current_version,
                     purpose=self._purpose(purpose),
-                    external_identifier=external_identifier,
-                    name=None if name is None else short_name(name),
+                    external_identifier=_text(external_identifier),
+                    name=_text(name),
                     parent=_caller(),
                     attributes=self.encoder.pair(None, self._about(input, attributes, traceparent))[1],
                     sdk=_SDK,
@@ -299,6 +299,13 @@ class Client:
             remote_parent=remote_parent,
         )
 
+    def _remote(self, traceparent: str | None, tracestate: str | None) -> Remote | None:
+        try:
+            return read_headers({"traceparent": traceparent or "", "tracestate": tracestate or ""})
+        except Exception as error:  # noqa: BLE001 - a mistake in one argument does not cost the run
+            self.guard.misused(error, "the trace headers of a run")
+            return None
+
     def _joined(self, name: str | None, remote: Remote) -> Run:
         return Run(self, self._record(remote.run_id, remote.span_id), name, None)
 
@@ -307,18 +314,25 @@ class Client:
     ) -> dict[str, Any]:
         about: dict[str, Any] = {"process.pid": os.getpid(), **self._host}
         if traceparent:
-            about["holdfast.remote.traceparent"] = traceparent[:128]
+            about["holdfast.remote.traceparent"] = short_name(traceparent)[:128]
         if run_input is not None:
             about[RUN_INPUT] = run_input
-        if attributes:
-            about.update(attributes)
+        try:
+            about.update(attributes or {})
+        except Exception as error:  # noqa: BLE001 - a mistake in one argument does not cost the run
+            self.guard.misused(error, "a run's attributes")
         return about
 
 
+def _text(value: str | None) -> str | None:
+    return None if value is None else short_name(value)
+
+
 def _version(version: str | AgentVersion | None) -> AgentVersion | None:
-    if isinstance(version, str):
-        return AgentVersion(name=version, external_identifier=version)
-    return version
+    if version is None or isinstance(version, AgentVersion):
+        return version
+    name = short_name(version)
+    return AgentVersion(name=name, external_identifier=name)
 
 
 def _caller() -> str | None:

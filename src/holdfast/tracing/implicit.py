@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from holdfast._ids import new_id
 from holdfast.tracing.encoding import Given
-from holdfast.tracing.record import own_key
+from holdfast.tracing.record import own_key, short_name
 from holdfast.tracing.span import Span
 from holdfast.wire.operations import RecordedError
 from holdfast.wire.vocabulary import InstanceStatus, SpanStatus
@@ -49,5 +49,15 @@ def span_with_own_run(
     run = client.run(name)
     if client.config.disabled:
         return run.span(name)
-    span_id = id or new_id()
-    return _SpanWithOwnRun(run, span_id, name, type, None, own_key(span_id), run.record, payload, attributes)
+    span_id = new_id() if id is None else run.record.usable_id(id)
+    return _SpanWithOwnRun(
+        run,
+        span_id,
+        short_name(name),
+        short_name(type),
+        None,
+        own_key(span_id),
+        run.record,
+        payload,
+        attributes,
+    )

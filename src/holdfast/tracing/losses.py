@@ -105,6 +105,6 @@ class LossLedger:
 
 def replace_file(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that a reader sees the old file or the new one. Raises `OSError`."""
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     beside.write_bytes(content)
     beside.replace(path)

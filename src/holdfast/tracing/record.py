@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
+from holdfast._clock import parse_utc
 from holdfast._ids import check_id, new_id
 from holdfast.tracing.encoding import Given, PayloadEncoder
 from holdfast.tracing.failure import describe
@@ -60,7 +61,10 @@ def _writable(operation: msgspec.Struct) -> msgspec.Struct:
 
 def short_name(name: object) -> str:
     """A name as it is recorded: text, of at most 512 characters."""
-    text = name if isinstance(name, str) else repr(name)
+    try:
+        text = name if isinstance(name, str) else repr(name)
+    except Exception:  # noqa: BLE001 - an object may even fail to say of what class it is
+        text = object.__repr__(name)
     return text if len(text) <= LONGEST_NAME else text[: LONGEST_NAME - 1] + "…"
 
 
@@ -126,7 +130,7 @@ class RunRecord:
         """Write one event. Never raises."""
         try:
             body, _ = self.pair(payload, None)
-            known = event_id or new_id()
+            known = new_id() if event_id is None else self.usable_id(event_id)
             self.append(
                 encode_operation(
                     EventCreate(
@@ -134,7 +138,7 @@ class RunRecord:
                         agent_instance_id=self.run_id,
                         id=known,
                         name=short_name(name),
-                        timestamp=self.clock() if at is None else at,
+                        timestamp=self.clock() if at is None else self.instant(at),
                         agent_span_id=span_id,
                         level=self._level(level),
                         payload=body,
@@ -143,6 +147,14 @@ class RunRecord:
             )
         except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
             self.guard.took(error, "an event")
+
+    def instant(self, at: int) -> int:
+        """The caller's time, where it is one; the time now in its place where it is not."""
+        try:
+            return int(parse_utc(at, "at"))  # `int`, because True is one too
+        except Exception as error:  # noqa: BLE001 - it need not even be a number
+            self.guard.misused(error, "a time of the caller's choosing")
+            return self.clock()
 
     def _level(self, level: EventLevel | str) -> EventLevel:
         try:
@@ -171,8 +183,9 @@ class RunRecord:
 
 
 def merged(old: Given, new: Given) -> Any:
-    """Two mappings as one, the new one winning; anything else replaces what was there."""
-    if isinstance(old, dict) and isinstance(new, dict):
-        both: dict[Any, Any] = {**old, **new}
-        return both
-    return new
+    """Two mappings as one, the new one winning; anything else replaces what was there. Never raises."""
+    try:
+        mappings = all(isinstance(value, dict) for value in (old, new))
+        return {**old, **new} if mappings else new
+    except Exception:  # noqa: BLE001 - an object may even fail to say of what class it is
+        return new

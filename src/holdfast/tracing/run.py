@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from holdfast._ids import new_id
 from holdfast.tracing.context import Scope, enter_again, peek, replace
 from holdfast.tracing.encoding import Given
 from holdfast.tracing.failure import outcome
+from holdfast.tracing.json_form import type_of
 from holdfast.tracing.record import (
     LONGEST_NAME,
     RunRecord,
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
     from holdfast.tracing.client import Client
 
 __all__ = ["Run"]
+
+_STEP: Final = SpanType.STEP.value  # plain text is checked and encoded at less cost than a member
 
 
 class Run:
@@ -132,7 +135,7 @@ class Run:
             return self
         record = self.record
         try:
-            now = record.clock() if at is None else at
+            now = record.clock() if at is None else record.instant(at)
             self.announce()
             record.append(
                 encode_operation(
@@ -158,7 +161,7 @@ class Run:
         self,
         name: str,
         *,
-        type: str = SpanType.STEP,  # noqa: A002 - the reader's word for it
+        type: str = _STEP,  # noqa: A002 - the reader's word for it
         payload: Given = None,
         attributes: Mapping[str, Any] | None = None,
         parent: Span | Run | str | None = None,
@@ -181,12 +184,12 @@ class Run:
                 parent_id = record.remote_parent
             else:
                 parent_id = scope.id
-        elif isinstance(parent, str):
-            parent_id = parent
         else:
-            parent_id = parent.id if isinstance(parent, Span) else record.remote_parent
-        if name.__class__ is not str or len(name) > LONGEST_NAME:
+            parent_id = self._id_of(parent)
+        if type_of(name) is not str or len(name) > LONGEST_NAME:
             name = short_name(name)
+        if type_of(type) is not str or len(type) > LONGEST_NAME:
+            type = short_name(type)  # noqa: A001 - the argument itself
         if id is None:
             id = key = new_id()  # noqa: A001 - the argument itself
         else:
@@ -194,11 +197,20 @@ class Run:
             key = own_key(id)
         return Span(self, id, name, type, parent_id, key, record, payload, attributes)
 
+    def _id_of(self, parent: Span | Run | str) -> str | None:
+        try:
+            if isinstance(parent, Span):
+                return parent.id
+            return short_name(parent) if isinstance(parent, str) else self.record.remote_parent
+        except Exception as error:  # noqa: BLE001 - an object may even fail to say of what class it is
+            self.record.guard.misused(error, "a span's parent")
+            return self.record.remote_parent
+
     def start_span(
         self,
         name: str,
         *,
-        type: str = SpanType.STEP,  # noqa: A002 - the reader's word for it
+        type: str = _STEP,  # noqa: A002 - the reader's word for it
         payload: Given = None,
         attributes: Mapping[str, Any] | None = None,
         parent: Span | Run | str | None = None,
@@ -215,7 +227,10 @@ class Run:
         self, span_id: str, status: SpanStatus | str | None = None, *, result: Given = None
     ) -> None:
         """End an open span of this run by its id. An unknown or ended one is left alone, and counted."""
-        span = self.record.open_spans.get(span_id)
+        try:
+            span = self.record.open_spans.get(span_id)
+        except TypeError:  # a list, say
+            span = None
         if span is None:
             self.record.guard.dropped(f"finish_span: {span_id!r} is not an open span of this run")
         else:
@@ -227,7 +242,7 @@ class Run:
         *,
         started_at: int,
         finished_at: int,
-        type: str = SpanType.STEP,  # noqa: A002 - the reader's word for it
+        type: str = _STEP,  # noqa: A002 - the reader's word for it
         status: SpanStatus | str = SpanStatus.COMPLETE,
         payload: Given = None,
         result: Given = None,
@@ -251,11 +266,11 @@ class Run:
                         agent_instance_id=self.id,
                         id=span.id,
                         parent_span_id=span.parent_id,
-                        schema_name=type,
+                        schema_name=span.type,
                         name=span.name,
                         status=SpanStatus(status),
-                        started_at=started_at,
-                        finished_at=finished_at,
+                        started_at=record.instant(started_at),
+                        finished_at=record.instant(finished_at),
                         payload=body,
                         result_payload=encoded_result,
                         attributes=encoded_attributes,
@@ -293,7 +308,7 @@ class Run:
                         agent_instance_id=self.id,
                         name=short_name(name),
                         payload=body,
-                        timestamp=record.clock() if at is None else at,
+                        timestamp=record.clock() if at is None else record.instant(at),
                     )
                 )
             )
@@ -346,7 +361,8 @@ class Run:
         self.ended = True
         # Only the process that announced a run ends it: not one that joined it, not a fork that left its
         # `with`. A resumed one is whoever's that says so.
-        if not (self._client.closed_run(self) or self._resumed):
+        own = self._client.closed_run(self)
+        if not (own or self._resumed):
             return
         record = self.record
         try:
@@ -357,7 +373,7 @@ class Run:
                         idempotency_key=operation_key(self.id, "f"),
                         agent_instance_id=self.id,
                         status=status,
-                        timestamp=record.clock() if at is None else at,
+                        timestamp=record.clock() if at is None else record.instant(at),
                         error=None if error is None else record.error(error),
                         attributes=attributes,
                     )
@@ -365,6 +381,11 @@ class Run:
             )
         except Exception as failure:  # noqa: BLE001 - telemetry never raises into agent code
             record.guard.took(failure, "a run's end")
+        except BaseException:  # Ctrl-C came in between: whoever ends the process will end this too
+            self.ended = False
+            if own:
+                self._client.opened(self)
+            raise
 
     def open_spans(self) -> list[Span]:
         """The spans that this process has started in this run and not ended, oldest first."""
@@ -377,13 +398,15 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._end(InstanceStatus.COMPLETE)
-        else:
-            status = outcome(error)
-            self._end(InstanceStatus(status), None if status is SpanStatus.COMPLETE else error)
-        if peek() is self:
-            replace(self.outer)
+        try:
+            if error is None:
+                self._end(InstanceStatus.COMPLETE)
+            else:
+                status = outcome(error)
+                self._end(InstanceStatus(status), None if status is SpanStatus.COMPLETE else error)
+        finally:
+            if peek() is self:
+                replace(self.outer)
 
     async def __aenter__(self) -> Self:
         return self.__enter__()

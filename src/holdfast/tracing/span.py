@@ -71,7 +71,7 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
             return
         record = self._record
         try:
-            self._started_at = now = record.clock() if at is None else at
+            self._started_at = now = record.clock() if at is None else record.instant(at)
             span_id = self.id
             body, attributes = record.pair(self._payload, self._attributes)
             self._sent = body
@@ -118,7 +118,10 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
         self._result = data if self._result is None else merged(self._result, data)
 
     def set_attribute(self, name: str, value: Given) -> None:
-        self.set_attributes({name: value})
+        try:
+            self.set_attributes({name: value})
+        except TypeError as error:  # a name that cannot even be a key
+            self._record.guard.misused(error, "the name of an attribute")
 
     def set_attributes(self, attributes: Mapping[str, Any]) -> None:
         """Add attributes; a name that is there already gets the new value. After the start they go with the
@@ -202,7 +205,7 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
             return
         self.ended = True
         try:
-            now = record.clock() if at is None else at
+            now = record.clock() if at is None else record.instant(at)
             if now < self._started_at and at is None:
                 now = self._started_at
             result = attributes = NO_JSON
@@ -225,6 +228,10 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
                 record.append(encode_operation(end))
         except Exception as failure:  # noqa: BLE001 - telemetry never raises into agent code
             record.guard.took(failure, "a span's end")
+        except BaseException:  # Ctrl-C came in between: whoever ends the process will end this too
+            self.ended = False
+            record.open_spans[span_id] = self
+            raise
         if self._payload is not None or self._result is not None:
             self._payload = self._result = None
 
@@ -238,12 +245,14 @@ class Span(msgspec.Struct, eq=False, repr_omit_defaults=True):
     def __exit__(
         self, kind: _ErrorType | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self._end(_COMPLETE)
-        else:
-            self.end_by(error)
-        if peek() is self:
-            replace(self.outer)
+        try:
+            if error is None:
+                self._end(_COMPLETE)
+            else:
+                self.end_by(error)
+        finally:
+            if peek() is self:
+                replace(self.outer)
 
     def end_by(self, error: BaseException) -> None:
         """End it as the exception that left it means."""
