@@ -103,6 +103,12 @@ def test_a_login_code_works_once_and_not_for_long(auth: Auth, clock: ManualClock
     assert auth.session(other) is None
 
 
+def test_made_up_login_codes_keep_nobody_waiting(auth: Auth, store: Store) -> None:
+    """They are answered while another transaction writes."""
+    with store.write():
+        assert auth.redeem("made up") is None
+
+
 def test_the_token_of_this_machine(auth: Auth, tmp_path: Path) -> None:
     """The first start makes it, readable by its owner only; later starts keep it as long as it works."""
     first = local_token(auth, tmp_path)

@@ -226,6 +226,9 @@ class Auth:
 
     def redeem(self, code: str) -> str | None:
         """The cookie of a new session for a valid code, else None."""
+        with self._store.reader.connect() as connection:  # who makes codes up does not keep writers waiting
+            if not rows.has_login_code(connection, _digest(code)):
+                return None
         cookie = secrets.token_urlsafe(32)
         now = self._clock()
         with self._store.write() as transaction:

@@ -21,7 +21,7 @@ def listed(rows: list[T], total: int, window: Window) -> Listed[T]:
         pagination=Pagination(
             item_count=total,
             item_start=offset + 1 if rows else 0,
-            item_end=offset + len(rows),
+            item_end=offset + len(rows) if rows else 0,
             page_count=-(-total // size),
             page_index=offset // size + 1,
             page_offset=offset,

@@ -22,6 +22,7 @@ __all__ = [
     "drop_token",
     "find_session",
     "find_token",
+    "has_login_code",
     "list_tokens",
     "set_token_status",
     "take_login_code",
@@ -105,6 +106,12 @@ def touch_token(connection: Connection, token_id: str, now: int) -> None:
 
 def add_login_code(connection: Connection, digest: str, account_id: str, expires_at: int) -> None:
     connection.execute(insert(login_codes).values(hash=digest, account_id=account_id, expires_at=expires_at))
+
+
+def has_login_code(connection: Connection, digest: str) -> bool:
+    return (
+        connection.execute(select(login_codes.c.hash).where(login_codes.c.hash == digest)).first() is not None
+    )
 
 
 def take_login_code(connection: Connection, digest: str, now: int) -> str | None:
