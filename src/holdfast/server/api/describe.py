@@ -57,6 +57,7 @@ def _described(app: Litestar) -> list[tuple[str, str, _Json]]:
 def _describe(operation: _Json, opt: _Json, schemas: _Json) -> None:
     scopes = sorted(opt["scopes"])
     operation["security"] = [{"token": []}]
+    operation["x-scopes"] = scopes
     words = "any token" if opt["scopes"] == ANY_TOKEN else "a token with the scope " + " or ".join(scopes)
     operation["description"] = f"{operation.get('description', '')}\n\nTakes {words}.".strip()
     parameters = operation.setdefault("parameters", [])
