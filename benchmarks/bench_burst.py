@@ -19,6 +19,8 @@ from typing import Any
 from benchmarks.processes import HoldfastServer, otlp_sink, run_child
 from benchmarks.report import Line, median, print_table, spread
 
+__all__ = ["main", "until_readable"]
+
 SPANS = 50_000
 REPEATS = 5
 FLUSH_SECONDS = 60.0
@@ -44,7 +46,7 @@ def _ours(server: HoldfastServer) -> dict[str, Any]:
     return said
 
 
-def _until_readable(server: HoldfastServer) -> float:
+def until_readable(server: HoldfastServer) -> float:
     """Spans a second from the first call to the last span that a reader finds, seen by a reader outside."""
     run_id = str(uuid.uuid4())
     arguments = ["-m", "benchmarks.burst_child", "holdfast", str(SPANS), run_id, str(FLUSH_SECONDS)]
@@ -85,7 +87,7 @@ def main() -> None:
         with HoldfastServer(home / "up") as server:
             _ours(server)  # the first pays for the server's caches
             rounds = [(_ours(server), _peer(sink)) for _ in range(REPEATS)]
-            rates = [_until_readable(server) for _ in range(REPEATS)]
+            rates = [until_readable(server) for _ in range(REPEATS)]
         away, arrived_late = _while_away(home / "away")
     ours, peers = [one for one, _ in rounds], [other for _, other in rounds]
 

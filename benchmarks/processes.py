@@ -34,6 +34,7 @@ class HoldfastServer:
 
     home: Path
     port: int = field(default_factory=free_port)
+    database: str | None = None
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -48,6 +49,7 @@ class HoldfastServer:
             "HOLDFAST_URL": self.url,
             "HOLDFAST_SPOOL": str(self.home / "spool"),
             "HOLDFAST_DATA": str(self.home / "data"),
+            "HOLDFAST_DATABASE": self.database or "",
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_DATA_HOME": str(self.home / "share"),
         }

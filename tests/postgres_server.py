@@ -39,20 +39,23 @@ def postgres_server(**settings: str) -> Generator[str]:
     if account:
         os.chown(directory, account["user"], account["group"])
     data, port = directory / "data", _free_port()
-    command = [programs / "postgres", "-D", data, "-p", str(port), "-h", "127.0.0.1", "-k", directory]
+    command = [str(programs / "postgres"), "-D", str(data), "-p", str(port)]
+    command += ["-h", "127.0.0.1", "-k", str(directory)]
     for name, value in (_SETTINGS | settings).items():
         command += ["-c", f"{name}={value}"]
     # ICU's order of letters is not that of the bytes: nothing may depend on it
-    initdb = [programs / "initdb", "-D", data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--no-sync"]
+    initdb = [str(programs / "initdb"), "-D", str(data), "-A", "trust", "-U", "postgres", "-E", "UTF8"]
     subprocess.run(
-        [*initdb, "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"],
+        [*initdb, "--no-sync", "--locale=C.UTF-8", "--locale-provider=icu", "--icu-locale=en-US"],
         check=True,
         stdout=subprocess.DEVNULL,
         cwd=directory,
         **account,
     )
     with open(directory / "log", "wb") as log:
-        server = subprocess.Popen(command, stdout=log, stderr=log, cwd=directory, **account)
+        server: subprocess.Popen[bytes] = subprocess.Popen(
+            command, stdout=log, stderr=log, cwd=directory, **account
+        )
     try:
         address = f"postgresql://postgres@127.0.0.1:{port}"
         _wait(f"{address}/postgres", server)

@@ -62,8 +62,8 @@ def test_a_connection_that_dies(store: Store, postgres: str) -> None:
 def test_text_that_cannot_be_held(store: Store) -> None:
     """U+0000 and lone surrogates are looked for, and kept, as U+FFFD."""
     odd = "a\x00b\ud800"
-    times = {"begun_at": NOW, "inserted_at": NOW, "updated_at": NOW}
-    row = InstanceRow(key=0, account_id="default", id="r", name=odd, status="active", purpose="live", **times)
+    row = _run()
+    row.name = odd
     with store.write() as transaction:
         assert transaction.instances("default", [odd]) == {}
         row.key = transaction.add_instance(row)
@@ -95,5 +95,13 @@ def test_a_transaction_that_meets_another(store: Store, postgres: str) -> None:
 
 
 def _run() -> InstanceRow:
-    times = {"begun_at": NOW, "inserted_at": NOW, "updated_at": NOW}
-    return InstanceRow(key=0, account_id="default", id="r", status="active", purpose="live", **times)
+    return InstanceRow(
+        key=0,
+        account_id="default",
+        id="r",
+        status="active",
+        purpose="live",
+        begun_at=NOW,
+        inserted_at=NOW,
+        updated_at=NOW,
+    )

@@ -30,6 +30,9 @@ from holdfast.server.stores.rows import (
 __all__ = ["SCRATCH_TABLES", "PostgresTransaction"]
 
 
+_KINDS: Final = ((BigInteger, "int8"), (Integer, "int4"), (LargeBinary, "bytea"))
+
+
 def _sql(text: str) -> bytes:
     """A statement put together from our own tables' names: the driver's types take no other text."""
     return text.encode()
@@ -45,8 +48,10 @@ def _columns(table: Table, alias: str = "") -> str:
 
 def _types(table: Table) -> list[str]:
     """What COPY in its binary form must know of each column."""
-    kinds = {BigInteger: "int8", Integer: "int4", LargeBinary: "bytea"}
-    return [kinds.get(type(column.type), "text") for column in table.columns]
+    return [
+        next((name for kind, name in _KINDS if isinstance(column.type, kind)), "text")
+        for column in table.columns
+    ]
 
 
 def _copy(table: Table, *, scratch: bool) -> tuple[bytes, list[str]]:
