@@ -133,7 +133,6 @@ _SPELLINGS: Final[dict[str | Content, tuple[str, ...]]] = {
         "ai.toolCall.args",
         "ai.toolCall.input",
         "gcp.vertex.agent.tool_call_args",
-        "tool.parameters",
     ),
     Content.TOOL_RESULT: (
         "gen_ai.tool.call.result",
@@ -151,6 +150,7 @@ _SPELLINGS: Final[dict[str | Content, tuple[str, ...]]] = {
         "request_data",
         "ai.value",
         "ai.values",
+        "tool.parameters",  # of some the arguments, of others the schema: what came in is surer
     ),
     Content.OUTPUT: (
         "output.value",
