@@ -21,10 +21,11 @@ import pytest
 
 from holdfast.tracing.adopter import flush_spool
 from holdfast.tracing.pipeline import Destination, PipelineOptions, open_pipeline
+from holdfast.tracing.segment import iter_records
 from holdfast.tracing.spool_status import spool_status
 
 from .recorder import Progress, fork, operation, pipeline_at
-from .sink import Request, Sink, accept
+from .sink import Request, Sink, accept, status
 
 NOWHERE = "http://127.0.0.1:9"  # the discard port: refused at once
 
@@ -452,3 +453,49 @@ def test_a_process_begins_small(tmp_path: Path, cap: int, most: int) -> None:
     taken = sum(path.stat().st_blocks * 512 for path in directory.glob("*.seg"))
     assert 0 < taken <= most
     pipeline.close(0.0)
+
+
+def test_nobody_else_may_read_the_spool(sink: Sink, tmp_path: Path) -> None:
+    """Whatever the umask, all directories of the spool are their owner's alone, and so is every file."""
+    former = os.umask(0)
+    try:
+        sink.respond = status(422)
+        pipeline = pipeline_at(sink.url, tmp_path / "spool", spool_max=1 << 20)
+        pipeline.watch("run-1")
+        pipeline.append(operation("refused"))
+        assert pipeline.flush(10.0)
+        pipeline.append(operation("refused too"))
+        made = [tmp_path / "spool", *(tmp_path / "spool").rglob("*")]
+        modes = {path.name: path.stat().st_mode & 0o077 for path in made}
+        pipeline.close(2.0)
+    finally:
+        os.umask(former)
+    assert "rejected.jsonl" in modes
+    assert {name for name, mode in modes.items() if mode} == set()
+
+
+def test_a_pipeline_whose_files_were_closed_behind_its_back_ends_quietly(tmp_path: Path) -> None:
+    """Where a daemon's start closes every descriptor, recording goes on through the map and the end raises nothing."""
+    program = (
+        "import os, sys\n"
+        "from tracing.recorder import operation, pipeline_at\n"
+        "pipeline = pipeline_at('http://127.0.0.1:9', __import__('pathlib').Path(sys.argv[1]))\n"
+        "pipeline.append(operation('before'))\n"
+        "os.closerange(3, 256)\n"
+        "pipeline.append(operation('after'))\n"
+        "pipeline.close(0.0)\n"
+    )
+    tests = Path(__file__).parent.parent
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", program, str(tmp_path)],
+        capture_output=True,
+        text=True,
+        cwd=tests,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
+    kept = [
+        record for path in tmp_path.rglob("*.seg") for record in iter_records(path, 0, path.stat().st_size)
+    ]
+    assert kept == [operation("before"), operation("after")]

@@ -141,7 +141,8 @@ class Backlog:
     def close(self) -> None:
         """Close the file that was read last. The directory is the owner's to release or remove."""
         if self._fd >= 0:
-            os.close(self._fd)
+            with suppress(OSError):
+                os.close(self._fd)
         self._fd, self._open_number = -1, -1
 
     def _finish(self, entry: Entry) -> None:

@@ -148,7 +148,8 @@ class Exporter:
             try:
                 self._turn()
             except Exception as error:  # noqa: BLE001 - a bug in delivery must not end delivery
-                self._problems.report(Problem.BUG, repr(error))
+                disk = isinstance(error, OSError)  # `Source` says that it may raise that
+                self._problems.report(Problem.DISK if disk else Problem.BUG, repr(error))
                 self._given_up = True
                 self._abandon()
                 self._sleep(SLOW_RETRY, lightly=False)

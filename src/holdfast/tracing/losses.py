@@ -106,5 +106,10 @@ class LossLedger:
 def replace_file(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that a reader sees the old file or the new one. Raises `OSError`."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    beside.write_bytes(content)
+    with open(beside, "wb", opener=_for_owner) as file:
+        file.write(content)
     beside.replace(path)
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)  # whatever the umask

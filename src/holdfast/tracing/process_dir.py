@@ -78,7 +78,8 @@ class ProcessDir:
         which it looks like a dead process's.
         """
         above = root / destination.key
-        above.mkdir(mode=0o700, parents=True, exist_ok=True)
+        root.mkdir(mode=0o700, parents=True, exist_ok=True)  # the mode is that of the last one only
+        above.mkdir(mode=0o700, exist_ok=True)
         if read_destination(above) is None:
             known = DestinationFile(
                 url=destination.url,
@@ -172,7 +173,8 @@ class ProcessDir:
     def _close(self) -> None:
         for fd in (self._cursor_fd, self._lock_fd):
             if fd >= 0:
-                os.close(fd)
+                with suppress(OSError):  # closed already, by whoever made a daemon of this process
+                    os.close(fd)
         self._cursor_fd = self._lock_fd = -1
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,9 +53,13 @@ class RejectedFile:
         self.count += len(lines)
         if self._path is None or not lines:
             return
-        with self._path.open("ab") as file:
+        with open(self._path, "ab", opener=_for_owner) as file:
             if file.tell() < _MOST_BYTES:
                 file.write(b"\n".join(lines) + b"\n")
+
+
+def _for_owner(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)  # there are payloads in it
 
 
 def _line(rejection: Rejection, now: str) -> _Line:

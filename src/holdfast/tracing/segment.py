@@ -89,9 +89,10 @@ class SegmentWriter:
         os.fsync(self._fd)
 
     def close(self) -> None:
-        """Unmap and close; the file stays."""
+        """Unmap and close; the file stays. Never raises: who made a daemon of us may have closed it before."""
         self._map.close()
-        os.close(self._fd)
+        with suppress(OSError):
+            os.close(self._fd)
 
 
 def _reserved(fd: int, size: int) -> bool:
