@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
+from prefactor_core._ids import base32, new_id
 from prefactor_core.config import PrefactorCoreConfig, QueueConfig
 from prefactor_core.context_stack import SpanContextStack
 from prefactor_core.exceptions import (
@@ -77,6 +79,20 @@ def test_errors_have_one_base() -> None:
     ):
         assert issubclass(kind, PrefactorCoreError)
     assert OperationError("no", operation_type="CREATE_SPAN").operation_type == "CREATE_SPAN"
+
+
+def test_an_id_has_the_form_of_the_servers() -> None:
+    """32 characters of Crockford's base 32, sortable by time, in the partition of its neighbour."""
+    assert (base32(0, 10), base32(2**30 - 1, 6), base32(32**2 * 7 + 31, 4)) == (
+        "0000000000",
+        "zzzzzz",
+        "070z",
+    )
+    first, second = new_id(), new_id("01kq3m7zceabc1230000000000000000")
+    assert re.fullmatch("[0-7][0-9a-hjkmnp-tv-z]{31}", first)
+    assert second[10:16] == "abc123"
+    assert first[:10] <= second[:10]
+    assert len({new_id(first) for _ in range(1000)}) == 1000
 
 
 # --- the stack

@@ -7,14 +7,15 @@ the server.
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 import time
 from typing import Final
 
 __all__ = ["new_id"]
 
 _DIGITS: Final = "0123456789abcdefghjkmnpqrstvwxyz"
+_PAIRS: Final = tuple(one + other for one in _DIGITS for other in _DIGITS)
 _SHAPE: Final = re.compile(r"[0-7][0-9abcdefghjkmnpqrstvwxyz]{31}")
 
 
@@ -23,10 +24,11 @@ def new_id(neighbour: str | None = None) -> str:
     if neighbour is not None and _SHAPE.fullmatch(neighbour):
         partition = neighbour[10:16]
     else:
-        partition = base32(secrets.randbits(30), 6)
-    return base32(time.time_ns() // 1_000_000, 10) + partition + base32(secrets.randbits(80), 16)
+        partition = base32(int.from_bytes(os.urandom(4)), 6)
+    chance = int.from_bytes(os.urandom(10))
+    return base32(time.time_ns() // 1_000_000, 10) + partition + base32(chance, 16)
 
 
 def base32(number: int, length: int) -> str:
-    """The lowest `5 * length` bits of `number`."""
-    return "".join(_DIGITS[number >> 5 * place & 31] for place in range(length - 1, -1, -1))
+    """The lowest `5 * length` bits of `number`; `length` is even."""
+    return "".join([_PAIRS[number >> shift & 1023] for shift in range(5 * length - 10, -1, -10)])
