@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from typing import Any
+from urllib.parse import quote
 
 import msgspec
 import pytest
@@ -270,3 +271,30 @@ def test_the_api_describes_itself(api: Api) -> None:
     assert {"/api/v1/bulk", "/api/v1/agent_spans", "/api/v1/agent_instance/register"} <= set(
         document["paths"]
     )
+
+
+def test_the_last_registration_of_an_agent_decides_its_current_version(api: Api) -> None:
+    """In one request too, by whichever of its id and its name each calls it, with others between."""
+    name = f"agent {new_id()}"
+    api.run(new_id(), agent_id=name)
+    agent_id = api.get(f"/agent_instance?agent_id={quote(name)}")[1]["summaries"][0]["agent_id"]
+    calls = [(name, "1"), ("somebody else", "1"), (agent_id, "2"), ("somebody else", "1"), (name, "1")]
+    runs = [new_id() for _ in calls]
+    items = [
+        {
+            "_type": "agent_instances/register",
+            "idempotency_key": run_id,
+            "id": run_id,
+            "agent_id": called,
+            "agent_version": {"external_identifier": version},
+        }
+        for run_id, (called, version) in zip(runs, calls, strict=True)
+    ]
+    assert api.bulk(items)[1]["accepted"] == len(calls)
+    shown = [api.get(f"/agent_instance/{run_id}")[1]["details"] for run_id in runs]
+    versions = [row["agent_version_id"] for row in shown]
+    assert versions[0] == versions[4] != versions[2]
+    assert [row["agent_id"] for row in shown].count(agent_id) == 3
+    assert shown[0]["agent_deployment_id"] == shown[2]["agent_deployment_id"]
+    deployments = api.get(f"/agent_deployment?agent_id={agent_id}")[1]["summaries"]
+    assert [row["current_version_id"] for row in deployments] == [versions[4]]

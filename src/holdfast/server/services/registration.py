@@ -37,26 +37,28 @@ _encode: Final = msgspec.json.Encoder(order="deterministic").encode
 
 
 class Registrar:
-    """Registers runs in one transaction. Many in a row are by the same agent: what the last one belongs to is
-    not looked up again."""
+    """Registers runs in one transaction. Many are by the same few agents: what the last one of each belongs to
+    is not looked up again."""
 
     def __init__(self, transaction: WriteTransaction, now: int) -> None:
         self._transaction = transaction
         self._now = now
-        self._last: tuple[object, InstanceRow] | None = None
+        self._last: dict[object, tuple[object, InstanceRow]] = {}
+        self._newest: dict[str | None, InstanceRow] = {}
+        """By deployment: an agent may be called by its id and by its name, and has one current version."""
 
     def settle(self, run: InstanceRow, op: InstanceRegister, who: Principal) -> None:
         """Fill in what the run belongs to. A token that is bound to an agent or an environment decides over
         what the registration says."""
-        same = (
-            *(run.account_id, who.agent_id, who.environment_id, op.agent_id, op.environment_id),
-            *(op.agent_version, op.agent_schema_version, op.update_current_version),
-        )
-        if self._last is None or self._last[0] != same:
+        agent = run.account_id, who.agent_id, who.environment_id, op.agent_id, op.environment_id
+        build = op.agent_version, op.agent_schema_version, op.update_current_version
+        last = self._last.get(agent)
+        if last is None or last[0] != build or self._newest[last[1].deployment_id] is not last[1]:
             _settle(self._transaction, run, op, who, self._now)
-            self._last = (same, run)
+            self._last[agent] = build, run
+            self._newest[run.deployment_id] = run
             return
-        like = self._last[1]
+        like = last[1]
         run.environment_id, run.agent_id = like.environment_id, like.agent_id
         run.agent_version_id, run.deployment_id = like.agent_version_id, like.deployment_id
         run.schema_version_id = like.schema_version_id
