@@ -161,3 +161,22 @@ def test_asking_for_word_is_a_sign_of_life(store: Store) -> None:
     assert keeper.sweep() == 1
     keeper.close()
     assert rows(store, schema.instances)[0]["error_type"] == "Abandoned"
+
+
+def test_a_run_that_asks_another_server_is_not_abandoned(store: Store) -> None:
+    """A run that asks one server for word is alive to every other one on the same record."""
+    clock, heard = ManualClock(NOW), Heard()
+    start = InstanceStart(idempotency_key="s", agent_instance_id="waiting", timestamp=NOW)
+    apply(store, [start])
+    auth = Auth(store, clock)
+    asked = Housekeeping(store, auth, heard, clock, abandon_after=6 * 3600.0, every=3600.0)
+    deaf = Housekeeping(store, auth, Heard(), clock, abandon_after=6 * 3600.0, every=3600.0)
+    for _ in range(12):
+        clock.advance(3600.0)
+        heard.note(WHO.account_id, ["waiting"], clock())
+        asked.sweep()
+        assert deaf.sweep() == 0
+    clock.advance(7 * 3600.0)
+    assert deaf.sweep() == 1
+    asked.close()
+    deaf.close()

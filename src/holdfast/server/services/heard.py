@@ -30,6 +30,15 @@ class Heard:
         with self._lock:
             return self._when.get((account_id, run_id), -1) >= then
 
+    def all_since(self, then: int) -> dict[str, list[str]]:
+        """The runs that asked at that time or later, by account."""
+        found: dict[str, list[str]] = {}
+        with self._lock:
+            for (account_id, run_id), when in self._when.items():
+                if when >= then:
+                    found.setdefault(account_id, []).append(run_id)
+        return found
+
     def forget(self, before: int) -> None:
         """Drop what was noted before that time."""
         with self._lock:

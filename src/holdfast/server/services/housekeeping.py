@@ -14,6 +14,7 @@ from holdfast.server.services.heard import Heard
 from holdfast.server.services.working_set import WorkingSet
 from holdfast.server.stores.base import Store
 from holdfast.wire.operations import RecordedError
+from holdfast.wire.vocabulary import InstanceStatus
 
 __all__ = ["Housekeeping"]
 
@@ -70,6 +71,7 @@ class Housekeeping:
         """
         now = self._clock()
         silent_since = now - int(self._abandon_after * _SECOND)
+        self._note_life(now, now - int(self._abandon_after * _SECOND / 2))
         ended = 0
         while not self._closing.is_set():
             with self._store.write() as transaction:
@@ -90,6 +92,19 @@ class Housekeeping:
         self._heard.forget(silent_since)
         self._auth.save_last_use()
         return ended
+
+    def _note_life(self, now: int, quiet_since: int) -> None:
+        """Runs that have long been doing nothing but ask for word are marked in the record, in time: other
+        servers on it have not heard them."""
+        for account_id, run_ids in self._heard.all_since(quiet_since).items():
+            for at in range(0, len(run_ids), _BATCH):
+                with self._store.write() as transaction:
+                    work = WorkingSet(transaction, now)
+                    for run in transaction.instances(account_id, run_ids[at : at + _BATCH]).values():
+                        if run.updated_at < quiet_since and not InstanceStatus(run.status).final:
+                            work.adopt(run)
+                            work.touch(run)
+                    work.write()
 
     def _error(self) -> RecordedError:
         hours = self._abandon_after / 3600
