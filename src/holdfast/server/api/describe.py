@@ -95,8 +95,9 @@ def _describe_body(
     properties = own.get("properties", {})
     required = set(own.get("required", ()))
     # what the single call has in its path
-    known = {"_type"} | ({"agent_instance_id"} if in_path and "agent_span_id" not in properties else set())
-    known |= {"agent_span_id"} if in_path else set()
+    known: set[str] = {"_type"}
+    if in_path:
+        known.add("agent_span_id" if "agent_span_id" in properties else "agent_instance_id")
     own["properties"] = {name: part for name, part in properties.items() if name not in known}
     own["required"] = sorted(required - known - {"idempotency_key"})
     schemas[f"{body.__name__}Body"] = own

@@ -110,17 +110,18 @@ def _count_runs(connection: Connection, reach: Reach, agent_ids: Collection[str]
     """By agent. From the hourly sums; where the reach is bound to an environment, from the runs themselves."""
     if reach.environment_id is not None:
         return _counted(connection, reach, agent_ids)
-    sums = [func.sum(rollups.c[f"runs_{status}"]) for status in _STATUSES]
+    hour = func.max(rollups.c.hour).label("last_hour")
+    sums = [func.sum(rollups.c[f"runs_{status}"]).label(status) for status in _STATUSES]
     wanted = (
-        select(rollups.c.agent_id, func.max(rollups.c.hour), *sums)
+        select(rollups.c.agent_id, hour, *sums)
         .where(rollups.c.account_id == reach.account_id, rollups.c.agent_id.in_(agent_ids))
         .group_by(rollups.c.agent_id)
     )
     return {
-        row[0]: RunCounts(
-            by_status={status: int(n) for status, n in zip(_STATUSES, row[2:], strict=True)}, last_hour=row[1]
+        row["agent_id"]: RunCounts(
+            by_status={status: int(row[status]) for status in _STATUSES}, last_hour=row["last_hour"]
         )
-        for row in connection.execute(wanted)
+        for row in connection.execute(wanted).mappings()
     }
 
 
