@@ -16,6 +16,7 @@ __all__ = [
     "UNREADABLE",
     "Head",
     "LossLedger",
+    "for_owner",
     "head_of",
     "kinds_of",
     "load_losses",
@@ -106,10 +107,11 @@ class LossLedger:
 def replace_file(path: Path, content: bytes) -> None:
     """Put `content` at `path` so that a reader sees the old file or the new one. Raises `OSError`."""
     beside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    with open(beside, "wb", opener=_for_owner) as file:
+    with open(beside, "wb", opener=for_owner) as file:
         file.write(content)
     beside.replace(path)
 
 
-def _for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)  # whatever the umask
+def for_owner(path: str, flags: int) -> int:
+    """An opener for `open`: nobody else may read a file that it makes, whatever the umask."""
+    return os.open(path, flags, 0o600)

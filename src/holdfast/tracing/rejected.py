@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Final
 import msgspec
 
 from holdfast._clock import iso_utc, utc_now_ns
+from holdfast.tracing.losses import for_owner
 
 __all__ = ["REJECTED_FILE", "RejectedFile", "Rejection"]
 
@@ -53,13 +53,9 @@ class RejectedFile:
         self.count += len(lines)
         if self._path is None or not lines:
             return
-        with open(self._path, "ab", opener=_for_owner) as file:
+        with open(self._path, "ab", opener=for_owner) as file:
             if file.tell() < _MOST_BYTES:
                 file.write(b"\n".join(lines) + b"\n")
-
-
-def _for_owner(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)  # there are payloads in it
 
 
 def _line(rejection: Rejection, now: str) -> _Line:
