@@ -17,7 +17,8 @@ from holdfast.errors import InvalidInputError
 __all__ = ["HostGuardrail"]
 
 _URL: Final = re.compile(
-    r"(?<![A-Za-z0-9+.-])([A-Za-z][A-Za-z0-9+.-]{0,30}):[/\\]{2,}([^\s\"'<>`]*)([\"'`]*)(\S?)"
+    # Programs take one slash after a scheme of the web for two.
+    r"(?<![A-Za-z0-9+.-])((?i:https?|wss?|ftp)(?=:[/\\])|[A-Za-z][A-Za-z0-9+.-]{0,30}(?=:[/\\]{2})):[/\\]+([^\s\"'<>`]*)([\"'`]*)(\S?)"
 )
 _FIELD: Final = re.compile(r"(?:([A-Za-z][A-Za-z0-9+.-]*):(?=[/\\]{2}|(?!\d+(?:/|$))))?[/\\]{0,8}(.*)", re.S)
 _AMBIGUOUS: Final = "a URL is spelled in a way that programs read differently"
@@ -40,7 +41,8 @@ class HostGuardrail:
     schemes than `schemes`, names or passwords before an `@`, and spellings on which programs disagree
     (backslashes, control characters, numbers for an address). It does not look up names: a name on the list
     that resolves to an address inside your network is let through, and so is `curl evil.example` in a
-    command, since nothing there is spelled as a URL.
+    command, since nothing there is spelled as a URL. Where an allowed host sends one on, by a
+    redirect or by a parameter that names another URL, is that host's affair.
     """
 
     def __init__(

@@ -33,16 +33,24 @@ _FIELDS: Final = (
     "root",
     "working_directory",
 )
+_DEFAULT_FIELDS: Final = frozenset(_FIELDS)
+_PATH: Final = re.compile(r"^(?:/(?:\S|$)|~|\.{1,2}(?:/|$)|file:)|(?:^|/)\.\.(?:/|$)", re.I)
+_LAST_WORDS: Final = frozenset(
+    ("path", "paths", "file", "files", "filename", "filepath", "dir", "directory", "folder")
+)
+_WORDS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+")
 _WINDOWS: Final = re.compile(r"^[A-Za-z]:|^\\\\")
 
 
 class PathGuardrail:
     """Every path in a tool's arguments must lie in one of `roots` (absolute, POSIX).
 
-    Looked at is what stands in arguments that are named for a path (`fields`), and any text that begins like
-    one (`/`, `~`, `./`, `../`, `file:`); with `fields=None` every text of every argument. A relative path
-    starts at the first root. `.` and `..` are worked out before the comparison; refused outright are `~`,
-    `$` names, NUL and other control characters, backslashes, drives, and percent-encoded dots and slashes.
+    Looked at is what stands in arguments that are named for a path (`fields`; by default also any whose last
+    word is path, file, dir and the like, as in `output_file` or `newPath`), and any text that begins like one
+    (`/`, `~`, `./`, `../`, `file:`) or has a `..` between slashes; with `fields=None` every text of every
+    argument. A relative path starts at the first root. `.` and `..` are worked out before the comparison;
+    refused outright are `~`, `$` names, control characters, blanks around it, backslashes, drives, and
+    percent-encoded dots and slashes.
 
     Symbolic links are not followed: whoever may make one inside a root can leave it. Where that matters give
     `resolve`, such as `os.path.realpath`, which is applied to every path and root.
@@ -59,7 +67,10 @@ class PathGuardrail:
         if isinstance(roots, str):
             raise InvalidInputError("roots", "is one string", "give a list of directories")
         self.name = name
-        self._fields = None if fields is None else frozenset(field.lower() for field in fields)
+        if fields is _FIELDS:
+            self._fields: frozenset[str] | None = _DEFAULT_FIELDS
+        else:
+            self._fields = None if fields is None else frozenset(field.lower() for field in fields)
         self._resolve = resolve
         self._roots = [self._normal(str(root)) for root in roots]
         for root in self._roots:
@@ -76,17 +87,25 @@ class PathGuardrail:
 
     def check_call(self, arguments: Mapping[str, object], *, role: str, tool: str) -> GuardrailOutcome:
         for field, text in texts_of(arguments, "", 0):
-            if self._fields is None or field.lower() in self._fields or _looks_like_a_path(text):
-                reason = self._refusal(text)
+            named = self._is_for_paths(field)
+            if named or _looks_like_a_path(text.strip()):
+                reason = self._refusal(text if named else text.strip())
                 if reason is not None:
                     return GuardrailOutcome(False, f"{field or 'arguments'}: {reason}")
         return ALLOWED
 
+    def _is_for_paths(self, field: str) -> bool:
+        if self._fields is None or field.lower() in self._fields:
+            return True
+        words = _WORDS.findall(field) if self._fields is _DEFAULT_FIELDS else []
+        return bool(words) and words[-1].lower() in _LAST_WORDS
+
     def _refusal(self, text: str) -> str | None:
-        path = text.removeprefix("file://") if text.lower().startswith("file:///") else text
+        path = text[len("file://") :] if text.lower().startswith("file:///") else text
         if not path:
             return None
-        if any(not sign.isprintable() for sign in path) or "\\" in path or _WINDOWS.match(path):
+        odd = path != path.strip() or "\\" in path or any(not sign.isprintable() for sign in path)
+        if odd or _WINDOWS.match(path):
             return "the path is spelled in a way that programs read differently"
         if path.startswith("~") or "$" in path or path.lower().startswith("file:"):
             return "the path depends on where it is read"
@@ -105,4 +124,4 @@ class PathGuardrail:
 
 
 def _looks_like_a_path(text: str) -> bool:
-    return len(text) < 4096 and "\n" not in text and re.match(r"/\S|~|\.{1,2}/|file:", text) is not None
+    return len(text) < 4096 and "\n" not in text and _PATH.search(text) is not None
