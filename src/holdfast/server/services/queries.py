@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final
 
@@ -32,6 +33,7 @@ class Queries:
         self._lock = threading.Lock()
         self._older: dict[tuple[str, str | None, int | None], tuple[int, int, RunSums]] = {}
         self._trees: OrderedDict[int, tuple[RunVersion, SpanTree]] = OrderedDict()
+        self._growing: dict[RunVersion, Future[SpanTree]] = {}
 
     def sums(self, wanted: RunFilter, now: int) -> RunSums:
         """As `RunReads.sums`. What older hours add to it may be as old as a minute: there are many of them,
@@ -51,18 +53,35 @@ class Queries:
         return kept[2] + self.runs.sums(replace(wanted, since=recent))
 
     def tree(self, version: RunVersion) -> SpanTree:
-        """The tree of a run, at least as new as `version`."""
+        """The tree of a run, at least as new as `version`. Readers of one version wait for one tree."""
         with self._lock:
             kept = self._trees.get(version.key)
             if kept is not None and kept[0] == version:
                 self._trees.move_to_end(version.key)
                 return kept[1]
-        tree = grow_tree(self.spans.light(version.key))
+            growing = self._growing.get(version)
+            mine = growing is None
+            if growing is None:
+                growing = self._growing[version] = Future()
+        if not mine:
+            return growing.result()
+        try:
+            tree = grow_tree(self.spans.light(version.key))
+        except BaseException as error:
+            with self._lock:
+                del self._growing[version]
+            growing.set_exception(error)
+            raise
+        self._keep(version, tree)
+        growing.set_result(tree)
+        return tree
+
+    def _keep(self, version: RunVersion, tree: SpanTree) -> None:
         with self._lock:
+            del self._growing[version]
             self._trees[version.key] = version, tree
             self._trees.move_to_end(version.key)
             while sum(len(other.ids) for _, other in self._trees.values()) > _KEPT_SPANS:
                 if len(self._trees) == 1:
                     break
                 self._trees.popitem(last=False)
-        return tree
