@@ -116,11 +116,13 @@ def has_login_code(connection: Connection, digest: str) -> bool:
 
 def take_login_code(connection: Connection, digest: str, now: int) -> str | None:
     """The account that the code opens, once: the code is gone afterwards. None for none or an old one."""
-    row = connection.execute(select(login_codes).where(login_codes.c.hash == digest)).first()
-    if row is None:
-        return None
-    connection.execute(delete(login_codes).where(login_codes.c.hash == digest))
-    return None if row.expires_at <= now else str(row.account_id)
+    # in one statement: two servers may be asked at once, and only one of them may find it
+    row = connection.execute(
+        delete(login_codes)
+        .where(login_codes.c.hash == digest)
+        .returning(login_codes.c.account_id, login_codes.c.expires_at)
+    ).first()
+    return None if row is None or row.expires_at <= now else str(row.account_id)
 
 
 def add_session(connection: Connection, row: SessionRow) -> None:
