@@ -267,6 +267,18 @@ def test_half_a_character_and_numbers_that_json_has_not(api: Api) -> None:
     assert (attributes["n"], attributes["x"]) == (str(2**80), "nan")
 
 
+def test_a_span_without_an_end_is_ended_by_its_second_telling(api: Api) -> None:
+    """First without an end, later with one: the span and its run are active, then complete."""
+    trace = new_trace()
+    whole = span(trace, {"gen_ai.operation.name": "chat", "gen_ai.usage.input_tokens": 5})
+    send(api, {**whole, "endTimeUnixNano": "0"})
+    assert only_span(api, trace)["status"] == run_of(api, trace)["status"] == "active"
+    for _ in range(2):
+        send(api, whole)
+    assert only_span(api, trace)["status"] == run_of(api, trace)["status"] == "complete"
+    assert (run_of(api, trace)["input_tokens"], run_of(api, trace)["span_counts"]["total"]) == (5, 1)
+
+
 def test_links_and_what_was_dropped_are_kept(api: Api) -> None:
     """Links, trace state and the sender's counts of what it left out stand in the attributes."""
     trace, other = new_trace(), new_trace()

@@ -35,14 +35,14 @@ def _trace_id(span: trace.Span) -> str:
     return f"{span.get_span_context().trace_id:032x}"
 
 
-_made: list[trace.Span] = []
-
-
-def _agent(tracer: trace.Tracer) -> None:
-    agent = {"gen_ai.operation.name": "invoke_agent", "gen_ai.usage.input_tokens": 12}  # its model call's
+def _agent(tracer: trace.Tracer, made: list[trace.Span]) -> None:
+    agent: dict[str, str | int] = {
+        "gen_ai.operation.name": "invoke_agent",
+        "gen_ai.usage.input_tokens": 12,
+    }  # its model call's
     with tracer.start_as_current_span("invoke_agent shop", attributes=agent) as root:
-        _made.append(root)
-        chat = {
+        made.append(root)
+        chat: dict[str, str | int] = {
             "gen_ai.operation.name": "chat",
             "gen_ai.provider.name": "openai",
             "gen_ai.request.model": "gpt-4o",
@@ -59,10 +59,11 @@ def _agent(tracer: trace.Tracer) -> None:
 def test_nested_spans_with_tokens_and_an_error(provider: TracerProvider, api: Api) -> None:
     """Parents, tokens, model, tool name, events, the exception and the run's end are as the program had them."""
     tracer = provider.get_tracer("shop", "0.1")
+    made: list[trace.Span] = []
     with pytest.raises(ValueError, match="no such item"):
-        _agent(tracer)
+        _agent(tracer, made)
     provider.force_flush()
-    run = run_of(api, _trace_id(_made[-1]))
+    run = run_of(api, _trace_id(made[0]))
     assert (run["status"], run["error_type"]) == ("failed", "ValueError")
     assert (run["input_tokens"], run["output_tokens"]) == (12, 3)
     spans = {found["name"]: found for found in spans_of(api, run["id"]).values()}

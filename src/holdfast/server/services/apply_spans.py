@@ -22,7 +22,7 @@ from holdfast.server.stores.schema import (
     SPAN_CREATED,
     SPAN_PAYLOAD_FROM_FINISH,
 )
-from holdfast.wire.operations import RecordedError, SpanCreate, SpanFinish
+from holdfast.wire.operations import NO_JSON, RecordedError, SpanCreate, SpanFinish
 from holdfast.wire.vocabulary import ErrorCode, SpanStatus, SpanType
 
 __all__ = ["close_open_spans", "create_span", "finish_span"]
@@ -37,9 +37,12 @@ _encode: Final = msgspec.json.Encoder().encode
 
 
 def create_span(work: WorkingSet, run: InstanceRow, op: SpanCreate, span_id: str) -> SpanWork:
-    """Take in a start (or, with a final status, a whole span). A repeat changes nothing."""
+    """Take in a start (or, with a final status, a whole span). A repeat changes nothing, but a whole span
+    ends one that was open."""
     known = work.spans.get((run.key, span_id))
     if known is not None and known.row.flags & SPAN_CREATED:
+        if op.status.final and known.row.status in _OPEN:
+            return finish_span(work, run, _end_of(op, span_id), strict=False)
         return known
     status = _ACTIVE if op.status is SpanStatus.ACTIVE else op.status.value
     is_open = status in _OPEN
@@ -76,6 +79,19 @@ def create_span(work: WorkingSet, run: InstanceRow, op: SpanCreate, span_id: str
     if row.parent_span_id is None:
         _note_root(run, row)
     return known
+
+
+def _end_of(op: SpanCreate, span_id: str) -> SpanFinish:
+    return SpanFinish(
+        idempotency_key=op.idempotency_key,
+        agent_span_id=span_id,
+        status=op.status,
+        timestamp=op.finished_at,
+        payload=UNSET if op.payload is NO_JSON else op.payload,
+        result_payload=op.result_payload,
+        attributes=op.attributes,
+        error=op.error,
+    )
 
 
 def _set_body(known: SpanWork, op: SpanCreate) -> None:
