@@ -163,6 +163,8 @@ def write_outcomes(transaction: WriteTransaction, outcomes: Sequence[CheckOutcom
 
 
 def _write_details(connection: Connection, outcomes: Sequence[CheckOutcome]) -> None:
+    if not outcomes:  # all of it changed while it was being checked
+        return
     v = violations.c
     connection.execute(
         delete(violations).where(v.instance_key == bindparam("at_key"), v.subject == bindparam("at_subject")),
