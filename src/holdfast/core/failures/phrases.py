@@ -65,7 +65,8 @@ PHRASES: Final[tuple[tuple[C, bool, str], ...]] = (
         {money} {is}(?:too low|insufficient|not enough|not sufficient|exhausted|depleted|used up|consumed|expired|negative|empty|zero)
         (?:credit|account|wallet|prepaid|api|remaining|current) balance ~(?:low|insufficient|not enough|negative|below|zero|exhausted)
         (?:exceed(?:s|ed|ing)?|reached|hit|used up|used all|exhausted|run out of|ran out of|consumed|out of|spent) (?:all )?(?:of )?(?:your|the|its|my|this|their|our|available|\S+'s)? ?(?:\S+ ){0,3}?(?:quotas?|usage limits?|spend limits?|spending limits?|spend cap|spending cap|credits?|monthly limit|weekly limit|free tier|free usage|free trial|hard limit|points|funds|balance|allowance|allocation)
-        (?:usage|spend|spending|billing|monthly|weekly|subscription|plan|hard|cost|credit|account|free)(?: hard| usage| soft| spend| spending)? (?:limits?|caps?|quotas?) {is}(?:reached|exceeded|hit|exhausted)
+        (?:usage|spend|spending|billing|monthly|weekly|subscription|plan|hard|cost|credit|account|free)(?: hard| usage| soft| spend| spending)? (?:limits?|caps?|quotas?) (?:of \S+ )?{is}(?:reached|exceeded|hit|exhausted)
+        reach(?:ed|ing) ~(?:spend|spending|billing) (?:limit|cap)|failure to pay
         quotas? (?:limit )?{is}(?:exceeded|exhausted|reached|used up)
         (?:no|not enough|more|zero|any|without|sufficient|purchase|purchased|buy|add|need|low on|remaining|enough) (?:\S+ )?credits?(?! (?:were|was|will|are) )
         (?:no|not enough|zero|low) (?:account |remaining |available )?(?:balance|funds)
@@ -140,7 +141,7 @@ PHRASES: Final[tuple[tuple[C, bool, str], ...]] = (
         illegal header value ~(?:bearer|key)
         (?:token|session|signature|login|credentials?) {is}(?:\S+ )?(?:expired|invalid|revoked|refresh failed)
         token (?:included in the request|provided|supplied|refresh|validation) ~(?:invalid|expired|failed|failure)
-        failed to authenticate|re ?authenticate|could not (?:authenticate|resolve authentication)|login required|not logged in|please log ?in|sign in again
+        failed to authenticate|re ?authenticate|could not (?:authenticate|resolve authentication)|login required|not logged in|(?:must|need to) be (?:logged|signed) in|please log ?in|sign in again
         (?:unable to locate|failed to (?:refresh|get|load|obtain)|could not (?:find|load|refresh)|cannot find) ~(?:credentials?|token)
         access (?:is |was )?denied|permission denied|denied access|access to ~denied
         (?:insufficient|missing|lacks?|without|no|not have|not have the) (?:\S+ ){0,3}?(?:permissions?|privileges?|scopes?)
