@@ -8,6 +8,7 @@ from pathlib import Path
 import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
+from litestar import Litestar
 from litestar.testing import TestClient
 
 from holdfast.server.api.describe import api_description
@@ -59,7 +60,7 @@ def client(tmp_path_factory: pytest.TempPathFactory):
         HealthCheck.filter_too_much,
     ],
 )
-def test_no_request_breaks_the_server(case, client: TestClient) -> None:
+def test_no_request_breaks_the_server(case, client: TestClient[Litestar]) -> None:
     """Whatever the document allows is answered below 500, with a JSON object."""
     kwargs = case.as_transport_kwargs()
     kwargs.pop("cookies", None)

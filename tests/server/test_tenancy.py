@@ -95,7 +95,7 @@ def _filled(schema: dict[str, Any], schemas: dict[str, Any], ids: Ids) -> Any:
         return [_filled(schema.get("items", {}), schemas, ids)]
     if schema.get("type") != "object":
         return {"string": "filled in", "integer": 1}.get(schema.get("type", ""), {})
-    filled = {}
+    filled: dict[str, Any] = {}
     for name, part in schema.get("properties", {}).items():
         if name == "items":
             filled[name] = [
