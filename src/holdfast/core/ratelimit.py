@@ -1,8 +1,8 @@
 """Rate limits: how long a call must wait for its turn, computed and never polled.
 
-A token bucket per key, for requests and for tokens. A call takes from the buckets at once, into debt where
-they are empty, and is told how long the debt takes to be paid off; it sleeps that long and goes. Who comes
-later finds a deeper debt and so waits longer: first come, first served, and nobody is overtaken for ever.
+A token bucket per key, for requests and for tokens. A call is told when both will have enough for it; it sleeps
+that long and goes. Its share is taken from the buckets as they will be at that moment, and who comes later goes
+no sooner than that: first come, first served, and nobody is overtaken for ever.
 """
 
 from __future__ import annotations
@@ -73,9 +73,11 @@ class RateLimiter:
             raise InvalidInputError("tokens", f"{tokens} is negative", "give an estimate of 0 or more")
         with self._lock:
             buckets = self._buckets(key, now)
-            wait = buckets.wait_for(tokens, now)
+            goes_at = buckets.ready_at(tokens)
+            wait = goes_at - now
             if max_wait is not None and wait > max_wait:
                 return wait
+            buckets.refill(goes_at)
             buckets.take(1, tokens)
             return Slot(key, tokens, wait)
 
@@ -117,7 +119,8 @@ class RateLimiter:
 
 
 class _Buckets:
-    """What is left of requests and of tokens; negative is debt. Rates are per second."""
+    """What is left of requests and of tokens at the moment `_at`, which lies ahead while calls wait for theirs;
+    negative is debt. Rates are per second."""
 
     __slots__ = ("_at", "_request_cap", "_request_rate", "_requests", "_token_cap", "_token_rate", "_tokens")
 
@@ -139,13 +142,14 @@ class _Buckets:
             self._requests = min(self._request_cap, self._requests + passed * (self._request_rate or 0.0))
             self._tokens = min(self._token_cap, self._tokens + passed * (self._token_rate or 0.0))
 
-    def wait_for(self, tokens: int, now: float) -> float:
+    def ready_at(self, tokens: int) -> float:
+        """When a call may go, after all that came before it. One larger than the burst goes when that is full."""
         wait = 0.0
         if self._request_rate is not None and self._requests < 1:
             wait = (1 - self._requests) / self._request_rate
         if self._token_rate is not None and self._tokens < min(tokens, self._token_cap):
             wait = max(wait, (min(tokens, self._token_cap) - self._tokens) / self._token_rate)
-        return wait
+        return self._at + wait
 
     def take(self, requests: int, tokens: int) -> None:
         if self._request_rate is not None:
