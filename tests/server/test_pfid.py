@@ -72,7 +72,7 @@ def test_parts_that_do_not_fit() -> None:
     fit = Pfid(milliseconds=0, partition=0, random=bytes(10))
     for field, wrong in [("milliseconds", 1 << 48), ("partition", PARTITION_LIMIT), ("random", b"x")]:
         with pytest.raises(InvalidInputError, match=field):
-            encode_pfid(Pfid(**{**{"milliseconds": 0, "partition": 0, "random": fit.random}, field: wrong}))  # type: ignore[arg-type]
+            encode_pfid(Pfid(**{"milliseconds": 0, "partition": 0, "random": fit.random, field: wrong}))  # type: ignore[arg-type]
 
 
 def test_accounts_have_partitions() -> None:
