@@ -114,7 +114,7 @@ def calibration() -> float:
 
 
 def main() -> None:
-    print(f"sum(range(1000)) takes {calibration():.1f} µs here (6.5 on the machine of the limits)")
+    print(f"sum(range(1000)) takes {calibration():.1f} µs here: a measure of how fast this machine is today")
     print("a turn with breaker, budget, guardrail and event sink (µs; smallest median of 5 sessions)")
     print(f"{'':24}{'turn 10':>10}{'turn 10,000':>14}{'limit':>8}")
     for name, measure, limit in (("sync", sync_times, 15), ("async", async_times, 25)):
