@@ -444,9 +444,9 @@ def test_a_hanging_request_does_not_keep_the_spool(sink: Sink, tmp_path: Path) -
     assert spool_status(tmp_path) == []
 
 
-@pytest.mark.parametrize(("cap", "most"), [(1 << 30, 20 << 20), (8 << 20, 4 << 20), (1 << 20, 1 << 19)])
-def test_a_process_begins_small(tmp_path: Path, cap: int, most: int) -> None:
-    """Before anything is recorded a spool takes at most 20 MiB of disk, and at most half of its cap."""
+@pytest.mark.parametrize(("cap", "most"), [(1 << 30, 45 << 20), (8 << 20, 4 << 20), (1 << 20, 1 << 19)])
+def test_what_a_process_takes_at_its_start_is_bounded(tmp_path: Path, cap: int, most: int) -> None:
+    """Before anything is recorded a spool takes at most 45 MiB of disk, and at most half of its cap."""
     pipeline = pipeline_at(NOWHERE, tmp_path, spool_max=cap)
     directory = pipeline.stats().spool
     assert directory is not None
