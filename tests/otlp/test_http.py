@@ -233,6 +233,15 @@ def test_huge_batches_are_taken_whole(api: Api) -> None:
 @pytest.mark.parametrize(
     ("start", "end"),
     [(1, 2), (YEAR_2100, YEAR_2100 + 1), (NOW, 1), (0, 0), (0, NOW), (2**64 - 1, 2**64 - 1), (NOW, 2**63)],
+    ids=[
+        "1970",
+        "2100",
+        "ends before it starts",
+        "no times",
+        "no start",
+        "beyond 64 bits",
+        "end beyond 63 bits",
+    ],
 )
 def test_clocks_may_be_wrong(api: Api, start: int, end: int) -> None:
     """Spans of 1970, of 2100, beyond all columns, ending before they start or without times are kept."""
