@@ -24,7 +24,9 @@ demo: $(READY) ## Start the server, run a supervised agent, print where its reco
 	@$(BIN)/holdfast demo $(if $(ONCE),--once)
 
 test: $(READY) ## The whole test suite, from nothing
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+	@# The browser's driver keeps an event loop running in its process: no place for tests with loops of their own.
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m browser $(ARGS)
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not browser' $(ARGS)
 
 check: $(READY) ## Format, lint, types, import contracts, fast tests (under a minute)
 	@$(BIN)/ruff format --check .

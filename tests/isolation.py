@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from holdfast.tracing.context import replace
+
 __all__ = ["isolated", "isolated_session"]
 
 _DIRECTORIES = {"XDG_STATE_HOME": "state", "XDG_DATA_HOME": "data", "XDG_CONFIG_HOME": "config"}
@@ -31,5 +33,9 @@ def isolated_session(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
 
 
 @pytest.fixture(autouse=True)
-def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+def isolated(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     _isolate(monkeypatch, tmp_path_factory.mktemp("home", numbered=True))
+    # All tests of a process share one context: what one left open must not become the next one's parent.
+    replace(None)
+    yield
+    replace(None)
