@@ -1,0 +1,10 @@
+"""Settled spans may lie in ClickHouse."""
+
+from __future__ import annotations
+
+revision = "0005"
+down_revision = "0004"
+
+
+def upgrade() -> None:
+    """Nothing yet."""

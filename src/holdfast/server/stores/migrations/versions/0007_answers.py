@@ -1,0 +1,10 @@
+"""Answers given to runs that wait for input."""
+
+from __future__ import annotations
+
+revision = "0007"
+down_revision = "0006"
+
+
+def upgrade() -> None:
+    """Nothing yet."""
