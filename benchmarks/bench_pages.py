@@ -79,21 +79,21 @@ def _measure(label: str, get: Get, paths: list[str], goal: float | None) -> Line
 def _lists(get: Get) -> Iterator[Line]:
     now = utc_now_ns()
     places = [now - number * (RUNS * 30 * SECOND) // 40 for number in range(40)]
-    older = [f"/?before={place}.999999999" for place in places]
-    newer = [f"/?after={place}.0" for place in places]
+    older = [f"/runs?before={place}.999999999" for place in places]
+    newer = [f"/runs?after={place}.0" for place in places]
     get("/")
     yield _measure("list, newest of a million runs", get, ["/"] * 40, 50)
     yield _measure("list, anywhere, going older", get, older, 50)
     yield _measure("list, anywhere, going newer", get, newer, 50)
-    agents = [f"/?agent=agent-{number % AGENTS}&before={place}.1" for number, place in enumerate(places)]
+    agents = [f"/runs?agent=agent-{number % AGENTS}&before={place}.1" for number, place in enumerate(places)]
     yield _measure("list of one agent, anywhere", get, agents, 50)
-    failed = [f"/?status=failed&before={place}.1" for place in places]
+    failed = [f"/runs?status=failed&before={place}.1" for place in places]
     yield _measure("list of failed runs, anywhere", get, failed, 50)
     both = [f"{path}&status=cancelled" for path in agents]
     yield _measure("one agent, one status (1 in 2,000)", get, both, 50)
-    yield _measure("text that many names have", get, ["/?q=run+77"] * 10, 50)
-    yield _measure("text that no name has", get, ["/?q=nowhere"] * 10, None)
-    yield _measure("text, the last 7 days", get, ["/?q=run+77&within=7d"] * 10, 50)
+    yield _measure("text that many names have", get, ["/runs?q=run+77"] * 10, 50)
+    yield _measure("text that no name has", get, ["/runs?q=nowhere"] * 10, None)
+    yield _measure("text, the last 7 days", get, ["/runs?q=run+77&within=7d"] * 10, 50)
 
 
 def _run_pages(server: Listening, get: Get) -> Iterator[Line]:

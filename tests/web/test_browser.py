@@ -17,7 +17,7 @@ pytestmark = pytest.mark.browser
 
 def test_the_list_shows_runs_and_leads_to_one(page: Page, filled: Listening) -> None:
     """Newest first, by mouse and by keyboard."""
-    page.goto(filled.url)
+    page.goto(f"{filled.url}/runs")
     expect(page.locator("tr[data-row]")).to_have_count(50)
     first = page.locator("tr[data-row] a[data-open]").first
     page.keyboard.press("j")
@@ -32,12 +32,12 @@ def test_the_list_shows_runs_and_leads_to_one(page: Page, filled: Listening) -> 
     page.keyboard.type("wide-1000")
     page.keyboard.press("Enter")
     expect(page.locator("tr[data-row]")).to_have_count(1)
-    assert page.url.endswith("/?q=wide-1000")
+    assert page.url.endswith("/runs?q=wide-1000")
 
 
 def test_filters_and_pages_of_the_list(page: Page, filled: Listening) -> None:
     """A choice filters at once; older and newer walk the list."""
-    page.goto(filled.url)
+    page.goto(f"{filled.url}/runs")
     page.select_option("select[name=status]", "failed")
     expect(page.locator("tr[data-row]")).to_have_count(1)
     page.get_by_role("link", name="Clear").click()
@@ -126,7 +126,7 @@ def test_a_long_run_can_be_scrolled_to_its_end(
 def test_without_scripts_everything_is_a_link_away(still_page: Page, filled: Listening) -> None:
     """List, run, span, rows further down, fold, theme."""
     page = still_page
-    page.goto(f"{filled.url}/?q=refund-1")
+    page.goto(f"{filled.url}/runs?q=refund-1")
     page.locator("a[data-open]").first.click()
     page.locator("#rows .s-failed .nm").click()
     expect(page.locator("article.span .err")).to_contain_text("no answer within 8.0 s")
@@ -152,7 +152,7 @@ def test_pages_fit_their_width_in_both_themes(
         color_scheme="dark" if theme == "dark" else "light",
     )
     page, notes = minded(context, filled.url)
-    for path in ("/", "/runs/refund-1", "/runs/wide-1000?only=failed", "/login/help", "/runs/nobody"):
+    for path in ("/runs", "/runs/refund-1", "/runs/wide-1000?only=failed", "/login/help", "/runs/nobody"):
         page.goto(filled.url + path)
         if path == "/runs/refund-1":
             page.locator("#rows .s-failed .nm").click()
@@ -200,7 +200,7 @@ _POOR_CONTRAST = """() => {
 
 def test_the_theme_switch_changes_the_page_and_is_remembered(page: Page, filled: Listening) -> None:
     """With scripts nothing is loaded for it."""
-    page.goto(filled.url)
+    page.goto(f"{filled.url}/runs")
     dark = page.get_by_role("button", name="Dark")
     dark.click()
     expect(page.locator("html")).to_have_attribute("data-theme", "dark")
@@ -216,7 +216,7 @@ def test_no_inline_script_would_run(chromium: Browser, filled: Listening, logged
     """The content security policy is in force, should an escape ever be forgotten."""
     context = chromium.new_context(storage_state=logged_in)
     page, notes = minded(context, filled.url)
-    page.goto(filled.url)
+    page.goto(f"{filled.url}/runs")
     page.evaluate(
         """() => {
           const made = document.createElement("script");
@@ -247,7 +247,7 @@ def test_a_newcomer_is_told_how_to_record_a_run(chromium: Browser, tmp_path: Pat
 
 def test_help_lists_the_keys(page: Page, filled: Listening) -> None:
     """`?` opens it, Escape closes it."""
-    page.goto(filled.url)
+    page.goto(f"{filled.url}/runs")
     page.keyboard.press("?")
     expect(page.locator("#help")).to_be_visible()
     page.keyboard.press("Escape")

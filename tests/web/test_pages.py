@@ -29,7 +29,7 @@ def _links(html: str, label: str) -> list[str]:
 
 def test_every_run_is_on_exactly_one_page_of_the_list(reader: Reader) -> None:
     """Going older to the end, and newer back to the beginning."""
-    path, older = "/", []
+    path, older = "/runs", []
     while True:
         html = reader.html(path)
         older += _RUN.findall(html)
@@ -51,14 +51,14 @@ def test_every_run_is_on_exactly_one_page_of_the_list(reader: Reader) -> None:
 
 def test_filters_narrow_the_list(reader: Reader) -> None:
     """By status, by agent, by time, by a text in the name, by an id; and together."""
-    assert len(_RUN.findall(reader.html("/?status=failed"))) == 1
-    assert _RUN.findall(reader.html("/?q=refund-1")) == ["/runs/refund-1"]
-    assert _RUN.findall(reader.html("/?q=OF+10,000")) == ["/runs/wide-10000"]
-    assert len(_RUN.findall(reader.html("/?within=24h&status=complete"))) == 3
-    crawler = re.search(r'<option value="([^"]+)">crawler</option>', reader.html("/"))
+    assert len(_RUN.findall(reader.html("/runs?status=failed"))) == 1
+    assert _RUN.findall(reader.html("/runs?q=refund-1")) == ["/runs/refund-1"]
+    assert _RUN.findall(reader.html("/runs?q=OF+10,000")) == ["/runs/wide-10000"]
+    assert len(_RUN.findall(reader.html("/runs?within=24h&status=complete"))) == 3
+    crawler = re.search(r'<option value="([^"]+)">crawler</option>', reader.html("/runs"))
     assert crawler is not None
-    assert len(_RUN.findall(reader.html(f"/?agent={crawler[1]}"))) == 2
-    html = reader.html(f"/?agent={crawler[1]}&status=failed")
+    assert len(_RUN.findall(reader.html(f"/runs?agent={crawler[1]}"))) == 2
+    html = reader.html(f"/runs?agent={crawler[1]}&status=failed")
     assert "No run matches" in html
     assert "Show all runs" in html
 
@@ -78,7 +78,7 @@ def test_filters_narrow_the_list(reader: Reader) -> None:
 )
 def test_a_query_that_makes_no_sense_still_gives_a_page(reader: Reader, query: str) -> None:
     """It counts as not given, or matches nothing."""
-    assert "<h1>Runs</h1>" in reader.html(f"/?{query}")
+    assert "<h1>Runs</h1>" in reader.html(f"/runs?{query}")
 
 
 def test_a_long_address_does_not_make_a_long_page(reader: Reader) -> None:
@@ -90,12 +90,12 @@ def test_a_long_address_does_not_make_a_long_page(reader: Reader) -> None:
         "span=" + "s" * 40_000,
     ):
         assert len(reader.html(f"/runs/refund-1?{query}")) < plain + 50_000, query[:30]
-    assert len(reader.html("/?agent=" + "a" * 40_000)) < 50_000
+    assert len(reader.html("/runs?agent=" + "a" * 40_000)) < 50_000
 
 
 def test_an_unknown_cost_is_never_shown_as_nothing(reader: Reader) -> None:
     """The list, the head and the span say that it is unknown."""
-    row = reader.html("/?q=wide-1000")
+    row = reader.html("/runs?q=wide-1000")
     assert re.search(r'class="cost unknown"[^>]*>—&ensp;unknown<', row)
     assert "$0<" not in row
     head = reader.html("/runs/wide-1000")
@@ -107,7 +107,7 @@ def test_nothing_of_a_hostile_run_becomes_markup(reader: Reader) -> None:
     path = _hostile_path()
     run_page = reader.html(path)
     spans = re.findall(r'class="nm" href="(\?[^"#]+)#detail"', run_page)
-    pages = [reader.html("/"), run_page, *(reader.html(path + unescape(href)) for href in spans)]
+    pages = [reader.html("/runs"), run_page, *(reader.html(path + unescape(href)) for href in spans)]
     assert len(pages) == 2 + 7
     for html in pages:
         assert "<script>alert" not in html
@@ -211,7 +211,7 @@ def test_the_theme_is_kept_in_a_cookie_and_leads_back(reader: Reader) -> None:
     assert answer.headers["location"] == "/runs/refund-1"
     assert "holdfast_theme=dark" in answer.headers["set-cookie"]
     assert (
-        'data-theme="dark"' in reader.get("/", Cookie=f"{reader.cookie}; holdfast_theme=dark").data.decode()
+        'data-theme="dark"' in reader.get("/runs", Cookie=f"{reader.cookie}; holdfast_theme=dark").data.decode()
     )
     for back in (
         "https://example.com",

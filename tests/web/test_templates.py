@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import fields
 
 import pytest
 from jinja2 import meta
 
-from holdfast.server.web import pages
+from holdfast.server.web import routes
 from holdfast.server.web.pages import Shown
 from holdfast.server.web.render import environment
 
@@ -28,11 +29,15 @@ def _wanted(name: str, seen: set[str]) -> set[str]:
     return found
 
 
-_SHOWN = [
-    kind
-    for kind in vars(pages).values()
-    if isinstance(kind, type) and issubclass(kind, Shown) and "template" in vars(kind)
-]
+def _kinds(kind: type[Shown]) -> Iterator[type[Shown]]:
+    for below in kind.__subclasses__():
+        if "template" in vars(below):
+            yield below
+        yield from _kinds(below)
+
+
+assert routes.__all__, "importing the routes imports every page"
+_SHOWN = sorted(_kinds(Shown), key=lambda kind: kind.__name__)
 
 
 @pytest.mark.parametrize("kind", _SHOWN, ids=lambda kind: kind.__name__)

@@ -14,7 +14,7 @@ from holdfast._version import __version__
 from holdfast.errors import ApiError, StoreUnavailableError
 from holdfast.server.services.access import LOGIN_HELP, LoginNeededError
 from holdfast.server.services.auth import WebSession
-from holdfast.server.web.pages import MessagePage, Shell, Shown, Theme
+from holdfast.server.web.pages import MessagePage, Place, Shell, Shown, Theme
 from holdfast.server.web.render import render
 
 __all__ = ["PAGE_ERRORS", "THEME_COOKIE", "AnyRequest", "html", "message_page", "shell_of"]
@@ -31,6 +31,7 @@ _TITLES: Final = {
     413: "Too much at once",
     503: "Busy",
 }
+_PLACES: Final = {"Runs": "/runs"}
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie"}
 
 
@@ -41,7 +42,16 @@ def shell_of(request: AnyRequest, session: WebSession | None) -> Shell:
         theme=Theme(chosen) if chosen in {theme.value for theme in Theme} else Theme.AUTO,
         csrf="" if session is None else session.csrf,
         here=request.url.path + (f"?{query}" if query else ""),
+        places=()
+        if session is None
+        else tuple(_place(request.url.path, *named) for named in _PLACES.items()),
         version=__version__,
+    )
+
+
+def _place(path: str, label: str, href: str) -> Place:
+    return Place(
+        label=label, href=href, current=path == href or (href != "/" and path.startswith(f"{href}/"))
     )
 
 

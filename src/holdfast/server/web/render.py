@@ -33,10 +33,14 @@ STATIC_FILES: Final = {
 
 
 class StaticFile:
-    """A file of the console."""
+    """A file of the console. The stylesheet is one to the reader, and here a file for each page."""
 
     def __init__(self, name: str) -> None:
-        self.content = (_HERE / "static" / name).read_bytes()
+        static = _HERE / "static"
+        if name == "console.css":
+            self.content = b"".join(part.read_bytes() for part in sorted((static / "styles").glob("*.css")))
+        else:
+            self.content = (static / name).read_bytes()
         self.media_type = STATIC_FILES[name]
 
 

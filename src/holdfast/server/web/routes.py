@@ -1,159 +1,33 @@
-"""The console's routes: each reads its address, asks one builder, renders."""
+"""The console: every page's routes, and what is around them (theme, login help, static files)."""
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
-import msgspec
-from litestar import Response, Router, get, post
+from litestar import Response, Router, get
 from litestar.datastructures import Cookie
-from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
-from litestar.response import Redirect, Stream
-from msgspec import Raw
+from litestar.response import Redirect
 
 from holdfast.errors import ApiError
-from holdfast.server.services.access import browser_session, services_of
-from holdfast.server.services.auth import Principal
+from holdfast.server.services.access import browser_session
 from holdfast.server.services.own_path import is_own_path
-from holdfast.server.web.answers import PAGE_ERRORS, THEME_COOKIE, AnyRequest, html, message_page, shell_of
-from holdfast.server.web.links import ListQuery, RunQuery, id_from_path, run_path
-from holdfast.server.web.live import Streams
-from holdfast.server.web.pages import LoginPage, Shown, Theme
-from holdfast.server.web.raw import raw_part
+from holdfast.server.web.answers import PAGE_ERRORS, THEME_COOKIE, AnyRequest, html, shell_of
+from holdfast.server.web.pages import LoginPage, Theme
 from holdfast.server.web.render import load_templates, static_file
-from holdfast.server.web.run_list_page import run_list_page
-from holdfast.server.web.run_page import OpenRun, open_run
-from holdfast.server.web.tree_rows import ROWS
-from holdfast.wire.vocabulary import ErrorCode, TokenScope
+from holdfast.server.web.run.routes import run_routes
+from holdfast.server.web.runs.routes import run_list_routes
+from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = ["web_routes"]
 
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
-_LARGEST_FORM: Final = 64 << 10
-_NO_RUN: Final = "There is no such run here. It may not have arrived yet, or it may have been deleted."
 
 
 @get("/", include_in_schema=False)
-async def runs(request: AnyRequest) -> Response[bytes]:
-    session = await browser_session(request)
-    services = services_of(request)
-    query = ListQuery.read(request.query_params)
-    page = await asyncio.to_thread(
-        run_list_page,
-        services.queries,
-        shell_of(request, session),
-        session.account_id,
-        query,
-        services.clock(),
-    )
-    return await asyncio.to_thread(html, page)
-
-
-async def _opened(request: AnyRequest, run_id: str) -> OpenRun:
-    session = await browser_session(request)
-    services = services_of(request)
-    query = RunQuery.read(request.query_params)
-    found = await asyncio.to_thread(
-        open_run, services.queries, session.account_id, id_from_path(run_id), query, services.clock()
-    )
-    if found is None:
-        raise ApiError(404, ErrorCode.NOT_FOUND, _NO_RUN)
-    return found
-
-
-@get("/runs/{run_id:str}", include_in_schema=False)
-async def run(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
-    session = await browser_session(request)
-    opened = await _opened(request, run_id)
-    shell = shell_of(request, session)
-    return await asyncio.to_thread(lambda: html(opened.page(shell)))
-
-
-@get("/runs/{run_id:str}/rows", include_in_schema=False)
-async def run_rows(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
-    """Rows alone; `X-First` and `X-Total` say which of how many."""
-    opened = await _opened(request, run_id)
-    count = request.query_params.get("count", "")
-
-    def answer() -> Response[bytes]:
-        part = opened.rows(int(count) if count.isascii() and count.isdigit() and len(count) < 5 else ROWS)
-        return html(part, headers={"X-First": str(part.tree.first), "X-Total": str(part.tree.total)})
-
-    return await asyncio.to_thread(answer)
-
-
-@get("/runs/{run_id:str}/{part:str}", include_in_schema=False)
-async def run_part(request: AnyRequest, run_id: FromPath[str], part: FromPath[str]) -> Response[bytes]:
-    session = await browser_session(request)
-    opened = await _opened(request, run_id)
-
-    def shown() -> Shown | None:
-        match part:
-            case "head":
-                return opened.head(shell_of(request, session))
-            case "detail":
-                return opened.detail()
-            case "treebar":
-                return opened.treebar()
-            case _:
-                return None
-
-    found = await asyncio.to_thread(shown)
-    if found is None:
-        raise ApiError(404, ErrorCode.NOT_FOUND, "There is no such page.")
-    return await asyncio.to_thread(html, found)
-
-
-@get("/runs/{run_id:str}/raw", include_in_schema=False)
-async def run_raw(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
-    session = await browser_session(request)
-    data = await asyncio.to_thread(
-        raw_part,
-        services_of(request).queries,
-        session.account_id,
-        id_from_path(run_id),
-        request.query_params,
-    )
-    return Response(data, media_type="text/plain", headers={"Cache-Control": "no-store"})
-
-
-@get("/runs/{run_id:str}/live", include_in_schema=False)
-async def run_live(request: AnyRequest, run_id: FromPath[str], streams: NamedDependency[Streams]) -> Stream:
-    session = await browser_session(request)
-    events = streams.follow(services_of(request).queries, session.account_id, id_from_path(run_id))
-    headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-    return Stream(events, media_type="text/event-stream", headers=headers)
-
-
-@post("/runs/{run_id:str}/stop", include_in_schema=False, status_code=303)
-async def stop_run(request: AnyRequest, run_id: FromPath[str]) -> Response[Any]:
-    """The form of the run page. The word reaches the agent with its next exchange with the server."""
-    session = await browser_session(request)
-    form = await _form(request)
-    session.check_csrf(form.get("csrf"))
-    run_id = id_from_path(run_id)
-    reason = form.get("reason", "").strip()[:500] or "stopped from the console"
-    operation = {
-        "_type": "agent_instances/terminate",
-        "agent_instance_id": run_id,
-        "reason": reason,
-    }
-    fields = {name: Raw(msgspec.json.encode(value)) for name, value in operation.items()}
-    person = Principal(
-        token_id="",  # no token: a browser's session
-        account_id=session.account_id,
-        scopes=frozenset({TokenScope.ADMIN}),
-    )
-    try:
-        await services_of(request).ingest.one(person, fields)
-    except ApiError as error:
-        if error.code != ErrorCode.INVALID_ACTION:
-            raise
-        return message_page(request, 409, "The run has ended already: there is nothing to stop.")
-    return Redirect(run_path(run_id), status_code=303)
+async def home(request: AnyRequest) -> Redirect:
+    await browser_session(request)
+    return Redirect("/runs", status_code=303)
 
 
 @get("/theme", include_in_schema=False)
@@ -181,37 +55,13 @@ async def static(version: FromPath[str], name: FromPath[str]) -> Response[bytes]
     return Response(file.content, media_type=file.media_type, headers=_FOR_EVER)
 
 
-async def _form(request: AnyRequest) -> dict[str, str]:
-    """The fields of a small form. Raises `ApiError` 413."""
-    body = b""
-    async for piece in request.stream():
-        body += piece
-        if len(body) > _LARGEST_FORM:
-            raise ApiError(413, ErrorCode.TOO_LARGE, "The form is too large.")
-    return dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
-
-
 def web_routes() -> list[Router]:
     """All pages. What goes wrong in them is told on a page."""
     load_templates()
-    handlers = [
-        runs,
-        run,
-        run_rows,
-        run_part,
-        run_raw,
-        run_live,
-        stop_run,
-        set_theme,
-        login_help,
-        static,
-    ]
-    streams = Streams()
     return [
         Router(
             "/",
-            route_handlers=handlers,
-            dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},
+            route_handlers=[home, *run_list_routes(), run_routes(), set_theme, login_help, static],
             exception_handlers=PAGE_ERRORS,
         )
     ]

@@ -15,16 +15,18 @@ from holdfast.server.stores.reads_spans import SpanRecord
 from holdfast.server.stores.run_views import RunEvent, RunRecord
 from holdfast.server.stores.schema import SPAN_AGGREGATE, SPAN_CLOSED_BY_SERVER, SPAN_CREATED
 from holdfast.server.web.format import duration, utc_text
-from holdfast.server.web.links import RunQuery, run_path
-from holdfast.server.web.pages import (
+from holdfast.server.web.links import run_path
+from holdfast.server.web.pages import Fact
+from holdfast.server.web.run.pages import (
     ErrorJump,
     EventView,
-    Fact,
     QualityView,
     RunOverview,
     SpanDetail,
     ViolationView,
 )
+from holdfast.server.web.run.query import RunQuery
+from holdfast.server.web.run.tree_rows import span_name
 from holdfast.server.web.shown import (
     NOTHING,
     clock_time,
@@ -35,7 +37,6 @@ from holdfast.server.web.shown import (
     tokens_title,
     total_tokens,
 )
-from holdfast.server.web.tree_rows import span_name
 from holdfast.wire.vocabulary import CostSource, SpanStatus
 
 __all__ = ["raw_path", "run_overview", "span_detail"]

@@ -8,8 +8,11 @@ from holdfast.server.services.clean_text import clip, one_line
 from holdfast.server.services.queries import Queries
 from holdfast.server.stores.run_views import RunFilter, RunRecord, RunSlice, RunSums
 from holdfast.server.web.format import amount, duration, money, utc_text
-from holdfast.server.web.links import ListQuery, run_path
-from holdfast.server.web.pages import Choice, Empty, Facet, Fact, RunListPage, RunRow, Shell
+from holdfast.server.web.links import run_path
+from holdfast.server.web.pages import Choice, Fact, Shell
+from holdfast.server.web.runs.pages import Empty, Facet, RunListPage, RunRow
+from holdfast.server.web.runs.query import ListQuery
+from holdfast.server.web.scope import HOUR, RANGES
 from holdfast.server.web.shown import (
     NOTHING,
     agent_name,
@@ -27,13 +30,6 @@ __all__ = ["PAGE_SIZE", "run_list_page"]
 
 PAGE_SIZE = 50
 _AGENTS = 200
-_HOUR = 3_600_000_000_000
-_RANGES = {
-    "1h": ("last hour", 1),
-    "24h": ("last 24 hours", 24),
-    "7d": ("last 7 days", 168),
-    "30d": ("last 30 days", 720),
-}
 
 
 def run_list_page(queries: Queries, shell: Shell, account_id: str, query: ListQuery, now: int) -> RunListPage:
@@ -62,7 +58,7 @@ def run_list_page(queries: Queries, shell: Shell, account_id: str, query: ListQu
         rows=tuple(_row(run, query, now) for run in found.runs),
         agents=_choices({"": "all agents", **_known(names, query.agent)}, query.agent),
         statuses=_choices({"": "any status", **{s.value: s.value for s in InstanceStatus}}, query.status),
-        ranges=_choices({"": "any time", **{k: label for k, (label, _) in _RANGES.items()}}, query.within),
+        ranges=_choices({"": "any time", **{k: label for k, (label, _) in RANGES.items()}}, query.within),
         text=query.text or "",
         filtered=filtered,
         newest_href=query.at().url() if query.before or query.after else "",
@@ -73,13 +69,13 @@ def run_list_page(queries: Queries, shell: Shell, account_id: str, query: ListQu
 
 
 def _filter(account_id: str, query: ListQuery, now: int) -> RunFilter:
-    hours = _RANGES.get(query.within or "")
+    hours = RANGES.get(query.within or "")
     return RunFilter(
         account_id=account_id,
         agent_id=query.agent,
         status=query.status if query.status in {s.value for s in InstanceStatus} else None,
         # whole hours, as the sums are kept: list and sums then speak of the same runs
-        since=None if hours is None else (now // _HOUR - hours[1]) * _HOUR,
+        since=None if hours is None else (now // HOUR - hours[1]) * HOUR,
         text=query.text,
     )
 

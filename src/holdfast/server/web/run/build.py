@@ -9,17 +9,13 @@ from holdfast.server.services.queries import Queries
 from holdfast.server.services.run_tree import SpanTree
 from holdfast.server.stores.run_views import RunRecord, RunVersion
 from holdfast.server.web.format import amount, duration
-from holdfast.server.web.links import ListQuery, RunQuery, run_path
-from holdfast.server.web.pages import (
-    DetailPart,
-    Fact,
-    HeadPart,
-    RowsPart,
-    RunHead,
-    RunPage,
-    Shell,
-    TreebarPart,
-)
+from holdfast.server.web.links import run_path
+from holdfast.server.web.pages import Fact, Shell
+from holdfast.server.web.run.pages import DetailPart, HeadPart, RowsPart, RunHead, RunPage, TreebarPart
+from holdfast.server.web.run.query import RunQuery
+from holdfast.server.web.run.span_detail import run_overview, span_detail
+from holdfast.server.web.run.tree_rows import ROWS, tree_window
+from holdfast.server.web.runs.query import ListQuery
 from holdfast.server.web.shown import (
     agent_name,
     full_time,
@@ -31,8 +27,6 @@ from holdfast.server.web.shown import (
     total_tokens,
     version_name,
 )
-from holdfast.server.web.span_detail import run_overview, span_detail
-from holdfast.server.web.tree_rows import ROWS, tree_window
 from holdfast.wire.vocabulary import InstanceStatus, Purpose
 
 __all__ = ["OpenRun", "open_run"]

@@ -12,8 +12,9 @@ from holdfast.server.services.run_tree import SpanTree, TreeView, short_id
 from holdfast.server.stores.reads_spans import SpanRecord
 from holdfast.server.stores.run_views import RunRecord
 from holdfast.server.web.format import amount, duration
-from holdfast.server.web.links import RunQuery
-from holdfast.server.web.pages import Choice, SpanRowView, TreeWindow
+from holdfast.server.web.pages import Choice
+from holdfast.server.web.run.pages import SpanRowView, TreeWindow
+from holdfast.server.web.run.query import RunQuery
 from holdfast.server.web.shown import run_end, span_cost, span_kind
 from holdfast.wire.vocabulary import SpanStatus
 
