@@ -81,8 +81,8 @@ def _lists(get: Get) -> Iterator[Line]:
     places = [now - number * (RUNS * 30 * SECOND) // 40 for number in range(40)]
     older = [f"/runs?before={place}.999999999" for place in places]
     newer = [f"/runs?after={place}.0" for place in places]
-    get("/")
-    yield _measure("list, newest of a million runs", get, ["/"] * 40, 50)
+    get("/runs")
+    yield _measure("list, newest of a million runs", get, ["/runs"] * 40, 50)
     yield _measure("list, anywhere, going older", get, older, 50)
     yield _measure("list, anywhere, going newer", get, newer, 50)
     agents = [f"/runs?agent=agent-{number % AGENTS}&before={place}.1" for number, place in enumerate(places)]
