@@ -88,6 +88,25 @@ class FailureCategory(StrEnum):
         return cls.UNKNOWN
 
 
+class FacetKind(StrEnum):
+    """What a run is counted by: what it used and what it met. Each says what the facet's name then is."""
+
+    MODEL = "model"
+    """`provider/model`, the model alone where no provider is known, `UNNAMED` where neither is."""
+    TOOL = "tool"
+    """The tool's name."""
+    FAILURE = "failure"
+    """The fingerprint of a group of failures that are alike."""
+    CATEGORY = "category"
+    """A `FailureCategory`."""
+    EVENT = "event"
+    """An `AgentEventName`."""
+
+
+UNNAMED = "(not named)"
+"""The facet name of model calls and tool calls that do not say which."""
+
+
 class TokenScope(StrEnum):
     """What a token may do. Each includes none of the others; a token carries a set of them."""
 

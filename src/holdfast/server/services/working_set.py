@@ -248,6 +248,9 @@ class WorkingSet:
 
     def _write_runs(self) -> None:
         runs = [self._runs_by_key[key] for key in self._touched]
+        for run in runs:
+            if run.finished_at is not None and run.started_at is not None:
+                run.duration = max(0, run.finished_at - run.started_at)
         self.transaction.update_instances(runs)
         deltas: list[RollupDelta] = []
         for run in runs:

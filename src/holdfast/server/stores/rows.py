@@ -44,6 +44,7 @@ class InstanceRow(Struct, kw_only=True, gc=False):
     registered_at: int | None = None
     started_at: int | None = None
     finished_at: int | None = None
+    duration: int | None = None
     begun_at: int
     inserted_at: int
     updated_at: int
@@ -88,6 +89,8 @@ class SpanRow(Struct, gc=False):
     updated_at: int
     flags: int
     error_type: str | None = None
+    failure: str | None = None
+    tool: str | None = None
     provider: str | None = None
     model: str | None = None
     input_tokens: int | None = None

@@ -192,6 +192,7 @@ instances: Final = Table(
     Column("registered_at", _Big),
     Column("started_at", _Big),
     Column("finished_at", _Big),
+    Column("duration", _Big),  # from start to end, once both are known; never negative
     # `started_at`, else `registered_at`, else `inserted_at`: the order of lists and the hour of the rollup
     Column("begun_at", _Big, nullable=False),
     Column("inserted_at", _Big, nullable=False),  # receipt of the first operation
@@ -229,6 +230,8 @@ instances: Final = Table(
     Index("ix_instances_begun", "account_id", "begun_at", "key"),
     Index("ix_instances_agent_begun", "account_id", "agent_id", "begun_at", "key"),
     Index("ix_instances_status_begun", "account_id", "status", "begun_at", "key"),
+    Index("ix_instances_cost", "account_id", "cost_nano", "key"),
+    Index("ix_instances_duration", "account_id", "duration", "key"),
     Index(
         "ix_instances_open",
         "updated_at",
@@ -253,6 +256,10 @@ spans: Final = Table(
     Column("updated_at", _Big, nullable=False),
     Column("flags", Integer, nullable=False),
     Column("error_type", Text),
+    # fingerprint of the failure group that a failed span belongs to
+    Column("failure", Text),
+    # the name of the tool that was called, where the span has another name
+    Column("tool", Text),
     Column("provider", Text),
     Column("model", Text),
     Column("input_tokens", _Big),

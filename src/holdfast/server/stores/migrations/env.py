@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from alembic import context
 
-from holdfast.server.stores.schema import metadata
+from holdfast.server.stores import schema, schema_facets
+
+TABLES = (schema, schema_facets)
+"""The modules whose tables make up the metadata: importing them adds theirs."""
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=metadata,
+    target_metadata=schema.metadata,
     transactional_ddl=True,
     # SQLite changes most of a table only by copying it
     render_as_batch=True,

@@ -1,0 +1,79 @@
+"""The tables that say what runs used (models, tools) and met (failures, events), and the hourly sums of it.
+
+All are kept in the transaction that changes the spans, by differences: they are sums over the rows of `spans`,
+`instances` and `events` whatever the order of arrival. `kind` is a `FacetKind`; what `name` is depends on it.
+Of a failure or a category `calls` says how many spans failed so, and `errors` how often it happened: once also
+where only the run itself tells of it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, text
+
+from holdfast.server.stores.schema import metadata
+
+__all__ = ["FACET_COUNTS", "facet_rollups", "failure_groups", "run_facets"]
+
+FACET_COUNTS: Final = (
+    "calls",
+    "errors",
+    "input_tokens",
+    "output_tokens",
+    "cost_nano",
+    "cost_unknown",
+    "duration_ns",
+)
+"""What is summed up, in the order of the columns. `cost_unknown` counts the calls without a price, which are
+not in `cost_nano`; `duration_ns` is that of ended calls."""
+
+_Big: Final = BigInteger().with_variant(Integer, "sqlite")
+
+
+def _count(name: str) -> Column[int]:
+    return Column(name, _Big, nullable=False, server_default=text("0"))
+
+
+run_facets: Final = Table(
+    "run_facets",
+    metadata,
+    Column("instance_key", _Big, ForeignKey("instances.key"), primary_key=True, autoincrement=False),
+    Column("kind", Text, primary_key=True),
+    Column("name", Text, primary_key=True),
+    # both are the run's own, repeated for the index
+    Column("account_id", Text, nullable=False),
+    Column("begun_at", _Big, nullable=False),
+    *(_count(name) for name in FACET_COUNTS),
+    Index("ix_run_facets_begun", "account_id", "kind", "name", "begun_at", "instance_key"),
+    sqlite_with_rowid=False,
+)
+
+facet_rollups: Final = Table(
+    "facet_rollups",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("kind", Text, primary_key=True),
+    Column("hour", _Big, primary_key=True, autoincrement=False),  # hours since 1970 in which the runs began
+    Column("agent_id", Text, primary_key=True),  # '' while unknown
+    Column("name", Text, primary_key=True),
+    _count("runs"),
+    *(_count(name) for name in FACET_COUNTS),
+    Index("ix_facet_rollups_name", "account_id", "kind", "name", "hour"),
+    sqlite_with_rowid=False,
+)
+
+failure_groups: Final = Table(
+    "failure_groups",
+    metadata,
+    Column("account_id", Text, primary_key=True),
+    Column("fingerprint", Text, primary_key=True),
+    Column("category", Text, nullable=False),  # a `FailureCategory`
+    Column("provider", Text),
+    Column("error_type", Text),
+    Column("message", Text, nullable=False),  # without what differs from one time to the next
+    # when such a failure ended first and last, of all that were ever told
+    Column("first_seen", _Big, nullable=False),
+    Column("last_seen", _Big, nullable=False),
+    sqlite_with_rowid=False,
+)
