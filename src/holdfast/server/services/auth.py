@@ -13,9 +13,10 @@ from typing import Final
 from holdfast._ids import new_id
 from holdfast.errors import ApiError
 from holdfast.server.stores import tokens as rows
-from holdfast.server.stores.base import Store
+from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.reach import Reach
 from holdfast.server.stores.reads_api import Window
+from holdfast.server.stores.retrying import in_transaction
 from holdfast.wire.vocabulary import ErrorCode, TokenScope, TokenStatus
 
 __all__ = ["Auth", "Principal", "TokenInfo", "WebSession"]
@@ -141,9 +142,12 @@ class Auth:
         with self._lock:
             used, self._used = self._used, {}
         if used:
-            with self._store.write() as transaction:
-                for token_id, when in used.items():
+
+            def touch(transaction: WriteTransaction) -> None:
+                for token_id, when in sorted(used.items()):  # in one order: servers do not stop each other
                     rows.touch_token(transaction.connection, token_id, when)
+
+            in_transaction(self._store, touch)
 
     def create_token(
         self,
@@ -172,8 +176,7 @@ class Auth:
             inserted_at=now,
             updated_at=now,
         )
-        with self._store.write() as transaction:
-            rows.add_token(transaction.connection, row)
+        in_transaction(self._store, lambda transaction: rows.add_token(transaction.connection, row))
         with self._lock:
             self._known.pop(row.hash, None)
         return _info(row), secret
@@ -185,10 +188,13 @@ class Auth:
 
     def set_status(self, account_id: str, token_id: str, status: TokenStatus) -> None:
         """Raises `ApiError` 404 for an unknown token and for one that is revoked."""
-        with self._store.write() as transaction:
-            found = rows.set_token_status(
-                transaction.connection, account_id, token_id, status.value, self._clock()
-            )
+        now = self._clock()
+        found = in_transaction(
+            self._store,
+            lambda transaction: rows.set_token_status(
+                transaction.connection, account_id, token_id, status.value, now
+            ),
+        )
         self.forget()
         if not found:
             raise ApiError(404, ErrorCode.NOT_FOUND, f"no token {token_id} that could be changed")
@@ -206,8 +212,9 @@ class Auth:
 
     def delete_token(self, account_id: str, token_id: str) -> None:
         """For good; it stops working at once. An unknown one is let pass."""
-        with self._store.write() as transaction:
-            rows.drop_token(transaction.connection, account_id, token_id)
+        in_transaction(
+            self._store, lambda transaction: rows.drop_token(transaction.connection, account_id, token_id)
+        )
         self.forget()
 
     def forget(self) -> None:
@@ -219,9 +226,12 @@ class Auth:
         """A code that logs one browser in, once, within 15 minutes: `GET /login?code=<code>`."""
         code = secrets.token_urlsafe(24)
         now = self._clock()
-        with self._store.write() as transaction:
+
+        def add(transaction: WriteTransaction) -> None:
             rows.drop_expired(transaction.connection, now)
             rows.add_login_code(transaction.connection, _digest(code), account_id, now + _CODE_NS)
+
+        in_transaction(self._store, add)
         return code
 
     def redeem(self, code: str) -> str | None:
@@ -231,17 +241,20 @@ class Auth:
                 return None
         cookie = secrets.token_urlsafe(32)
         now = self._clock()
-        with self._store.write() as transaction:
+
+        def take(transaction: WriteTransaction) -> bool:
             account_id = rows.take_login_code(transaction.connection, _digest(code), now)
             if account_id is None:
-                return None
+                return False
             rows.add_session(
                 transaction.connection,
                 rows.SessionRow(
                     hash=_digest(cookie), account_id=account_id, inserted_at=now, expires_at=now + _SESSION_NS
                 ),
             )
-        return cookie
+            return True
+
+        return cookie if in_transaction(self._store, take) else None
 
     def session(self, cookie: str | None) -> WebSession | None:
         """The session of a cookie, or None where it is missing, unknown or expired."""
@@ -255,8 +268,8 @@ class Auth:
         return WebSession(account_id=row.account_id, csrf=csrf)
 
     def log_out(self, cookie: str) -> None:
-        with self._store.write() as transaction:
-            rows.drop_session(transaction.connection, _digest(cookie))
+        digest = _digest(cookie)
+        in_transaction(self._store, lambda transaction: rows.drop_session(transaction.connection, digest))
 
     def _token(self, secret: str | None, now: int) -> rows.TokenRow | None:
         if secret is None:

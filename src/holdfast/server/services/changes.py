@@ -13,6 +13,7 @@ from holdfast.server.services.auth import Principal
 from holdfast.server.services.new_ids import new_pfid
 from holdfast.server.services.reading import NAME_LENGTH, invalid, text
 from holdfast.server.stores.base import Store, WriteTransaction
+from holdfast.server.stores.retrying import in_transaction
 from holdfast.wire.pfid import decode_pfid, is_pfid, partition_of
 from holdfast.wire.vocabulary import ErrorCode
 
@@ -37,12 +38,14 @@ class Changes:
         change: Callable[[WriteTransaction, int], Struct],
     ) -> bytes:
         """The encoded answer of `change(transaction, now)`, kept for repeats with the same key by a token of
-        the same reach. `action` says what is done to what: beyond that a key means nothing."""
+        the same reach. `action` says what is done to what: beyond that a key means nothing. `change` is called
+        again where another server's transaction comes between."""
         if key is not None and not 0 < len(key) <= _LONGEST_KEY:
             raise invalid("idempotency_key", f"must have 1 to {_LONGEST_KEY} characters")
         now = self._clock()
         scope = who.reach.replay_scope
-        with self._store.write() as transaction:
+
+        def once(transaction: WriteTransaction) -> bytes:
             if key is not None:
                 stored = transaction.stored_response(scope, action, key)
                 if stored is not None:
@@ -50,7 +53,9 @@ class Changes:
             answer = _encode(change(transaction, now))
             if key is not None:
                 transaction.store_response(scope, action, key, answer, now)
-        return answer
+            return answer
+
+        return in_transaction(self._store, once)
 
 
 def not_found(what: str, row_id: str) -> ApiError:

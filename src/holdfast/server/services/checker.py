@@ -165,8 +165,8 @@ class Checker:
             findings = self._one_by_one(version_id, content, unusable, entries)
         if unusable != known:
             _log.warning("schema version %s: not usable: %s", version_id, unusable)
-            with self._store.write() as transaction:
-                mark_unusable(transaction, version_id, _encode(unusable))
+            reasons = _encode(unusable)
+            in_transaction(self._store, lambda transaction: mark_unusable(transaction, version_id, reasons))
         return [_outcome(entry, finding) for entry, finding in zip(entries, findings, strict=True)]
 
     def _one_by_one(

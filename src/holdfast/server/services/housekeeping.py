@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from holdfast.errors import StoreUnavailableError
@@ -12,7 +13,8 @@ from holdfast.server.services.apply_runs import abandon_run
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.working_set import WorkingSet
-from holdfast.server.stores.base import Store
+from holdfast.server.stores.base import Store, WriteTransaction
+from holdfast.server.stores.retrying import in_transaction
 from holdfast.wire.operations import RecordedError
 from holdfast.wire.vocabulary import InstanceStatus
 
@@ -74,38 +76,51 @@ class Housekeeping:
         self._note_life(now, now - int(self._abandon_after * _SECOND / 2))
         ended = 0
         while not self._closing.is_set():
-            with self._store.write() as transaction:
-                silent = transaction.silent_instances(silent_since, _BATCH)
-                work = WorkingSet(transaction, now)
-                for run in silent:
-                    work.adopt(run)
-                    if self._heard.since(run.account_id, run.id, silent_since):
-                        work.touch(run)  # it lives: it has only had nothing to record
-                    else:
-                        abandon_run(work, run, self._error())
-                        ended += 1
-                work.write()
-            if len(silent) < _BATCH:
+            seen, given_up = in_transaction(
+                self._store, lambda transaction: self._end_silent(transaction, now, silent_since)
+            )
+            ended += given_up
+            if seen < _BATCH:
                 break
-        with self._store.write() as transaction:
-            transaction.drop_responses(now - _REPLAY_NS)
+        in_transaction(self._store, lambda transaction: transaction.drop_responses(now - _REPLAY_NS))
         self._heard.forget(silent_since)
         self._auth.save_last_use()
         return ended
+
+    def _end_silent(self, transaction: WriteTransaction, now: int, silent_since: int) -> tuple[int, int]:
+        """How many silent runs were looked at, and how many of them ended."""
+        silent = transaction.silent_instances(silent_since, _BATCH)
+        work = WorkingSet(transaction, now)
+        ended = 0
+        for run in silent:
+            work.adopt(run)
+            if self._heard.since(run.account_id, run.id, silent_since):
+                work.touch(run)  # it lives: it has only had nothing to record
+            else:
+                abandon_run(work, run, self._error())
+                ended += 1
+        work.write()
+        return len(silent), ended
 
     def _note_life(self, now: int, quiet_since: int) -> None:
         """Runs that have long been doing nothing but ask for word are marked in the record, in time: other
         servers on it have not heard them."""
         for account_id, run_ids in self._heard.all_since(quiet_since).items():
             for at in range(0, len(run_ids), _BATCH):
-                with self._store.write() as transaction:
-                    work = WorkingSet(transaction, now)
-                    for run in transaction.instances(account_id, run_ids[at : at + _BATCH]).values():
-                        if run.updated_at < quiet_since and not InstanceStatus(run.status).final:
-                            work.adopt(run)
-                            work.touch(run)
-                    work.write()
+                batch = run_ids[at : at + _BATCH]
+                in_transaction(self._store, partial(_touch_quiet, account_id, batch, now, quiet_since))
 
     def _error(self) -> RecordedError:
         hours = self._abandon_after / 3600
         return RecordedError(type="Abandoned", message=f"nothing was heard of this run for {hours:g} hours")
+
+
+def _touch_quiet(
+    account_id: str, run_ids: list[str], now: int, quiet_since: int, transaction: WriteTransaction
+) -> None:
+    work = WorkingSet(transaction, now)
+    for run in transaction.instances(account_id, run_ids).values():
+        if run.updated_at < quiet_since and not InstanceStatus(run.status).final:
+            work.adopt(run)
+            work.touch(run)
+    work.write()
