@@ -88,9 +88,8 @@ class SpanRow(Struct, gc=False):
     inserted_at: int
     updated_at: int
     flags: int
-    error_type: str | None = None
-    failure: str | None = None
     tool: str | None = None
+    error_type: str | None = None
     provider: str | None = None
     model: str | None = None
     input_tokens: int | None = None

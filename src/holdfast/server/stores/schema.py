@@ -255,11 +255,8 @@ spans: Final = Table(
     Column("inserted_at", _Big, nullable=False),
     Column("updated_at", _Big, nullable=False),
     Column("flags", Integer, nullable=False),
+    Column("tool", Text),  # the name of the tool that was called, where the attributes say it
     Column("error_type", Text),
-    # fingerprint of the failure group that a failed span belongs to
-    Column("failure", Text),
-    # the name of the tool that was called, where the span has another name
-    Column("tool", Text),
     Column("provider", Text),
     Column("model", Text),
     Column("input_tokens", _Big),
@@ -377,7 +374,9 @@ idempotency: Final = Table(
     Column("key", Text, primary_key=True),
     Column("response", LargeBinary, nullable=False),
     Column("inserted_at", _Big, nullable=False),
+    Column("instance_key", _Big),  # the run that the answer tells of, where it is one
     Index(None, "inserted_at"),
+    Index(None, "instance_key"),
     sqlite_with_rowid=False,
 )
 

@@ -14,7 +14,7 @@ from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Te
 
 from holdfast.server.stores.schema import metadata
 
-__all__ = ["FACET_COUNTS", "facet_rollups", "failure_groups", "run_facets"]
+__all__ = ["FACET_COUNTS", "facet_rollups", "failed", "failure_groups", "run_facets"]
 
 FACET_COUNTS: Final = (
     "calls",
@@ -63,13 +63,28 @@ facet_rollups: Final = Table(
     sqlite_with_rowid=False,
 )
 
+failed: Final = Table(
+    "failed",
+    metadata,
+    # What failed in a run: its failed spans, and the run itself under the empty span id. An exception that
+    # passes through several spans fails each of them; it counts once: a span counts that has no failed child
+    # with the same `error`, the run where no span of it has the same.
+    Column("instance_key", _Big, ForeignKey("instances.key"), primary_key=True, autoincrement=False),
+    Column("span_id", Text, primary_key=True),
+    Column("parent_span_id", Text),
+    Column("error", Text, nullable=False),  # what the type and the cleaned message come to; '' for neither
+    Column("fingerprint", Text, nullable=False),
+    Index("ix_failed_error", "instance_key", "error", "parent_span_id"),
+    sqlite_with_rowid=False,
+)
+
 failure_groups: Final = Table(
     "failure_groups",
     metadata,
     Column("account_id", Text, primary_key=True),
     Column("fingerprint", Text, primary_key=True),
     Column("category", Text, nullable=False),  # a `FailureCategory`
-    Column("provider", Text),
+    Column("provider", Text),  # who failed: a model's provider, or the tool
     Column("error_type", Text),
     Column("message", Text, nullable=False),  # without what differs from one time to the next
     # when such a failure ended first and last, of all that were ever told

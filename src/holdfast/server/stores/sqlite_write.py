@@ -57,7 +57,12 @@ _INSTANCE_SET: Final = _names(schema.instances, but=("key",))
 _ALL_SPAN: Final = _names(schema.spans)
 _SPAN_WIDTHS: Final = {
     width: (None,) * (len(_ALL_SPAN) - width)
-    for width in (_ALL_SPAN.index("flags") + 1, _ALL_SPAN.index("input_tokens") + 1, len(_ALL_SPAN))
+    for width in (
+        _ALL_SPAN.index("flags") + 1,
+        _ALL_SPAN.index("tool") + 1,
+        _ALL_SPAN.index("input_tokens") + 1,
+        len(_ALL_SPAN),
+    )
 }
 """How many columns an insert names, and what must follow in the row. A column costs a quarter of a
 microsecond even for NULL, and most spans have nothing in the last dozen."""
@@ -114,7 +119,7 @@ _ROLLUP_KEY: Final = "account_id = ? AND agent_id = ? AND hour = ?"
 _SELECT_DURATIONS: Final = f"SELECT durations FROM rollups WHERE {_ROLLUP_KEY}"  # noqa: S608 - our own names
 _INSERT_ROLLUP: Final = "INSERT INTO rollups (account_id, agent_id, hour, durations) VALUES (?, ?, ?, ?)"
 _SELECT_RESPONSE: Final = "SELECT response FROM idempotency WHERE account_id = ? AND action = ? AND key = ?"
-_INSERT_RESPONSE: Final = "INSERT OR IGNORE INTO idempotency VALUES (?, ?, ?, ?, ?)"
+_INSERT_RESPONSE: Final = "INSERT OR IGNORE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)"
 
 
 class SqliteTransaction:
@@ -232,8 +237,10 @@ class SqliteTransaction:
         row = self._driver.execute(_SELECT_RESPONSE, (account_id, action, key)).fetchone()
         return None if row is None else bytes(row[0])
 
-    def store_response(self, account_id: str, action: str, key: str, response: bytes, now: int) -> None:
-        self._driver.execute(_INSERT_RESPONSE, (account_id, action, key, response, now))
+    def store_response(
+        self, account_id: str, action: str, key: str, response: bytes, now: int, run: int | None = None
+    ) -> None:
+        self._driver.execute(_INSERT_RESPONSE, (account_id, action, key, response, now, run))
 
     def drop_responses(self, before: int) -> None:
         self._driver.execute("DELETE FROM idempotency WHERE inserted_at < ?", (before,))

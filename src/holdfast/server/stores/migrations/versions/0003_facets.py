@@ -50,6 +50,18 @@ def _make_tables() -> None:
     )
     op.create_index("ix_facet_rollups_name", "facet_rollups", ["account_id", "kind", "name", "hour"])
     op.create_table(
+        "failed",
+        sa.Column("instance_key", _BIG, autoincrement=False, nullable=False),
+        sa.Column("span_id", sa.Text(), nullable=False),
+        sa.Column("parent_span_id", sa.Text(), nullable=True),
+        sa.Column("error", sa.Text(), nullable=False),
+        sa.Column("fingerprint", sa.Text(), nullable=False),
+        sa.ForeignKeyConstraint(["instance_key"], ["instances.key"], name="fk_failed_instance_key"),
+        sa.PrimaryKeyConstraint("instance_key", "span_id", name="pk_failed"),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("ix_failed_error", "failed", ["instance_key", "error", "parent_span_id"])
+    op.create_table(
         "failure_groups",
         sa.Column("account_id", sa.Text(), nullable=False),
         sa.Column("fingerprint", sa.Text(), nullable=False),
@@ -65,7 +77,6 @@ def _make_tables() -> None:
 
 
 def _add_columns() -> None:
-    op.add_column("spans", sa.Column("failure", sa.Text(), nullable=True))
     op.add_column("spans", sa.Column("tool", sa.Text(), nullable=True))
     op.add_column("instances", sa.Column("duration", _BIG, nullable=True))
     op.execute(
