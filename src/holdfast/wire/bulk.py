@@ -35,9 +35,11 @@ class BulkAnswer(Struct, frozen=True, kw_only=True):
 
 
 class MinimalBulkAnswer(Struct, frozen=True, kw_only=True):
-    """What `Prefer: return=minimal` gets: only what failed, and word for the runs that were named."""
+    """What `Prefer: return=minimal` gets: only what failed, and word for the runs that were named. `dropped`
+    counts those of the accepted that left nothing, because their run has been erased."""
 
     accepted: int
     outputs: dict[str, ErrorAnswer]
     control: dict[str, Control] | UnsetType = UNSET
+    dropped: int | UnsetType = UNSET
     status: Literal["success"] = "success"

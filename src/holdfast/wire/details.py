@@ -12,6 +12,7 @@ __all__ = [
     "EMPTY_OBJECT",
     "SINGLE_QUALITY",
     "UNKNOWN_ID",
+    "DroppedDetails",
     "EventDetails",
     "InstanceDetails",
     "SpanCounts",
@@ -116,6 +117,15 @@ class EventDetails(Struct, frozen=True, kw_only=True):
     inserted_at: str
     payload: Raw
     type: Literal["agent_event"] = "agent_event"
+
+
+class DroppedDetails(Struct, frozen=True, kw_only=True):
+    """What is answered to an operation whose run has been erased: it was taken, and left nothing."""
+
+    id: str
+    agent_instance_id: str
+    type: Literal["agent_instance", "agent_span", "agent_event"]
+    notice: Literal["erased"] = "erased"
 
 
 class Violation(Struct, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Sequence
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 from msgspec import UNSET, Struct
@@ -25,7 +25,7 @@ from holdfast.server.services.new_ids import new_pfid
 from holdfast.server.services.registration import check_registration
 from holdfast.server.services.working_set import SpanWork, WorkingSet
 from holdfast.server.stores.rows import InstanceRow
-from holdfast.wire.details import EventDetails, InstanceDetails, SpanDetails
+from holdfast.wire.details import DroppedDetails, EventDetails, InstanceDetails, SpanDetails
 from holdfast.wire.envelopes import Control, Shown
 from holdfast.wire.operations import (
     EventCreate,
@@ -62,11 +62,21 @@ class Batch(Struct, frozen=True, kw_only=True):
 
 class BatchResult(Struct, kw_only=True):
     """What came of each item, by its place: an error or (unless `minimal`) an encoded answer. Items after
-    the one that stopped a batch are in neither. `control` is word for runs that the batch named."""
+    the one that stopped a batch are in neither. `control` is word for runs that the batch named; `dropped`
+    counts the items that succeeded without leaving anything, because their run has been erased."""
 
     errors: dict[int, ApiError]
     answers: dict[int, bytes]
     control: dict[str, Control]
+    dropped: int = 0
+
+
+class _ErasedError(Exception):
+    """An operation names a run that has been erased."""
+
+    def __init__(self, run_id: str) -> None:
+        super().__init__(run_id)
+        self.run_id = run_id
 
 
 def apply_batches(work: WorkingSet, batches: Sequence[Batch]) -> list[BatchResult]:
@@ -97,6 +107,11 @@ def _apply(work: WorkingSet, batch: Batch, wanted: Collection[str]) -> BatchResu
             result.errors[place] = error
             if batch.on_error is OnError.STOP:
                 break
+        except _ErasedError as late:
+            work.drop(account_id, late.run_id)
+            result.dropped += 1
+            if not batch.minimal:
+                result.answers[place] = _encode(_dropped(work, account_id, late.run_id, op))
         else:
             if not batch.minimal:
                 result.answers[place] = touched if isinstance(touched, bytes) else _answer(work, *touched)
@@ -163,7 +178,8 @@ def _apply_tolerantly(work: WorkingSet, who: Principal, op: Operation) -> _Touch
 def _apply_strictly(work: WorkingSet, who: Principal, op: Operation) -> _Touched | bytes:
     account_id = who.account_id
     remembered = (who.reach.replay_scope, _action(op), op.idempotency_key)
-    stored = work.responses.get(remembered) or work.transaction.stored_response(*remembered)
+    made_here = work.responses.get(remembered)
+    stored = made_here[0] if made_here else work.transaction.stored_response(*remembered)
     if stored is not None:
         return stored
     if isinstance(op, InstanceRegister):
@@ -180,7 +196,7 @@ def _apply_strictly(work: WorkingSet, who: Principal, op: Operation) -> _Touched
         else:
             touched = _apply_to_run(work, who, run, op, strict=True)
     answer = _answer(work, *touched)
-    work.responses[remembered] = answer
+    work.responses[remembered] = answer, touched[0].key
     return answer
 
 
@@ -211,6 +227,7 @@ def _apply_to_run(
 def _run_or_room(work: WorkingSet, who: Principal, run_id: str) -> InstanceRow:
     run = work.run(who.account_id, run_id)
     if run is None:
+        _check_not_erased(work, who, run_id)
         run = work.new_run(who.account_id, run_id)
         run.agent_id, run.environment_id = who.agent_id, who.environment_id
         return run
@@ -221,14 +238,23 @@ def _run_or_room(work: WorkingSet, who: Principal, run_id: str) -> InstanceRow:
 
 def _known_run(work: WorkingSet, who: Principal, run_id: str) -> InstanceRow:
     run = work.run(who.account_id, run_id)
+    if run is None:
+        _check_not_erased(work, who, run_id)
     if run is None or not _is_within(who, run):
         raise _no_run(run_id)
     return run
 
 
+def _check_not_erased(work: WorkingSet, who: Principal, run_id: str) -> None:
+    if work.is_erased(who.account_id, run_id):
+        raise _ErasedError(run_id)
+
+
 def _run_with_span(work: WorkingSet, who: Principal, span_id: str, run_id: str | None = None) -> InstanceRow:
     account_id = who.account_id
     run = work.run(account_id, run_id) if run_id else work.run_of_span(account_id, span_id)
+    if run is None and run_id:
+        _check_not_erased(work, who, run_id)
     if run is None or (run.key, span_id) not in work.spans or not _is_within(who, run):
         raise ApiError(404, ErrorCode.NOT_FOUND, f"agent span {span_id} not_found")
     return run
@@ -258,6 +284,20 @@ def _action(op: Operation) -> str:
     if isinstance(op, InstanceRegister):
         return kind
     return f"{kind} {op.agent_instance_id}"
+
+
+def _dropped(work: WorkingSet, account_id: str, run_id: str, op: Operation) -> Shown[DroppedDetails]:
+    """The answer to what came too late: success, so that its sender goes on, and a notice."""
+    if isinstance(op, SpanCreate | SpanFinish | EventCreate):
+        own = op.agent_span_id if isinstance(op, SpanFinish) else op.id
+        kind: Literal["agent_span", "agent_event"]
+        kind = "agent_event" if isinstance(op, EventCreate) else "agent_span"
+        details = DroppedDetails(
+            id=own or new_pfid(account_id, work.now), type=kind, agent_instance_id=run_id
+        )
+    else:
+        details = DroppedDetails(id=run_id, type="agent_instance", agent_instance_id=run_id)
+    return Shown(details=details)
 
 
 def _answer(work: WorkingSet, run: InstanceRow, part: SpanWork | EventCreate | None) -> bytes:

@@ -147,6 +147,7 @@ class Committer:
             if 0 in one.answers:
                 whole.answers[place] = one.answers[0]
             whole.control |= one.control
+            whole.dropped += one.dropped
             if one.errors and batch.on_error is OnError.STOP:
                 break
         return whole

@@ -90,7 +90,14 @@ def _minimal_answer(
     outputs = {items[place].idempotency_key: error_answer(error) for place, error in result.errors.items()}
     outputs |= {key: error_answer(error) for key, error in undecoded.values()}
     accepted = len(items) - len(result.errors)
-    return _encode(MinimalBulkAnswer(accepted=accepted, outputs=outputs, control=result.control or UNSET))
+    return _encode(
+        MinimalBulkAnswer(
+            accepted=accepted,
+            outputs=outputs,
+            control=result.control or UNSET,
+            dropped=result.dropped or UNSET,
+        )
+    )
 
 
 def _full_answer(

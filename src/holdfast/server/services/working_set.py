@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Collection, Mapping
 from itertools import count
 
@@ -21,6 +22,7 @@ from holdfast.server.stores.rows import (
     SpanRow,
 )
 from holdfast.server.stores.schema import BODY_KEY_BITS
+from holdfast.server.stores.tombstones import count_dropped, erased_among
 from holdfast.wire.vocabulary import InstanceStatus, Purpose
 
 __all__ = ["SpanWork", "WorkingSet"]
@@ -68,7 +70,10 @@ class WorkingSet:
         self.checks: dict[tuple[int, str], CheckRow] = {}
         self.check_all: set[int] = set()
         self._tickets = count(now)
-        self.responses: dict[tuple[str, str, str], bytes] = {}
+        self.responses: dict[tuple[str, str, str], tuple[bytes, int]] = {}
+        """Answers to keep, each with the key of the run that it tells of."""
+        self._erased: set[tuple[str, str]] = set()
+        self._dropped: Counter[tuple[str, str]] = Counter()
 
     # --- reading --------------------------------------------------------------------------------
 
@@ -77,6 +82,10 @@ class WorkingSet:
         missing = [run_id for run_id in wanted if (account_id, run_id) not in self.runs]
         for run in self.transaction.instances(account_id, missing).values():
             self.adopt(run)
+        unknown = [run_id for run_id in missing if (account_id, run_id) not in self.runs]
+        if unknown:
+            for run_id in erased_among(self.transaction.connection, account_id, unknown):
+                self._erased.add((account_id, run_id))
         keys: list[tuple[int, str]] = []
         for run_id, span_ids in wanted.items():
             found = self.runs.get((account_id, run_id))
@@ -118,6 +127,14 @@ class WorkingSet:
 
     def run(self, account_id: str, run_id: str) -> InstanceRow | None:
         return self.runs.get((account_id, run_id))
+
+    def is_erased(self, account_id: str, run_id: str) -> bool:
+        """Whether the run was erased, so that what arrives for it late must not bring it back."""
+        return (account_id, run_id) in self._erased
+
+    def drop(self, account_id: str, run_id: str) -> None:
+        """Count an operation that came too late for an erased run."""
+        self._dropped[account_id, run_id] += 1
 
     def ticket(self) -> int:
         """A number above every ticket given before."""
@@ -243,8 +260,10 @@ class WorkingSet:
         transaction.queue_checks(self.checks.values())
         for key in self.check_all:
             transaction.queue_all_checks(key, self.ticket())
-        for (account_id, action, idempotency_key), response in self.responses.items():
-            transaction.store_response(account_id, action, idempotency_key, response, self.now)
+        for (account_id, action, idempotency_key), (response, run_key) in self.responses.items():
+            transaction.store_response(account_id, action, idempotency_key, response, self.now, run_key)
+        if self._dropped:
+            count_dropped(transaction.connection, self._dropped)
 
     def _write_runs(self) -> None:
         runs = [self._runs_by_key[key] for key in self._touched]

@@ -109,8 +109,11 @@ class WriteTransaction(Protocol):
         """The answer that was stored for an idempotency key, or None."""
         ...
 
-    def store_response(self, account_id: str, action: str, key: str, response: bytes, now: int) -> None:
-        """Keep an answer for replays; the first one stays."""
+    def store_response(
+        self, account_id: str, action: str, key: str, response: bytes, now: int, run: int | None = None
+    ) -> None:
+        """Keep an answer for replays; the first one stays. `run` is the key of the run that it tells of: it
+        is erased with that."""
         ...
 
     def drop_responses(self, before: int) -> None:

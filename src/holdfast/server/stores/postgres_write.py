@@ -139,7 +139,9 @@ _SELECT_QUALITY: Final = _sql(f"SELECT {_columns(schema.quality)} FROM quality W
 _SELECT_RESPONSE: Final = _sql(
     "SELECT response FROM idempotency WHERE account_id = %s AND action = %s AND key = %s"
 )
-_INSERT_RESPONSE: Final = _sql("INSERT INTO idempotency VALUES (%s, %s, %s, %s, %s) ON CONFLICT DO NOTHING")
+_INSERT_RESPONSE: Final = _sql(
+    "INSERT INTO idempotency VALUES (%s, %s, %s, %s, %s, %s) ON CONFLICT DO NOTHING"
+)
 
 
 class PostgresTransaction:
@@ -235,8 +237,10 @@ class PostgresTransaction:
         found = self._rows(_SELECT_RESPONSE, account_id, action, key)
         return bytes(found[0][0]) if found else None
 
-    def store_response(self, account_id: str, action: str, key: str, response: bytes, now: int) -> None:
-        self._cursor.execute(_INSERT_RESPONSE, (account_id, action, key, response, now))
+    def store_response(
+        self, account_id: str, action: str, key: str, response: bytes, now: int, run: int | None = None
+    ) -> None:
+        self._cursor.execute(_INSERT_RESPONSE, (account_id, action, key, response, now, run))
         if not self._cursor.rowcount and (account_id, action, key) not in self._answered:
             raise StoreConflictError("idempotency", f"{action} was answered by another transaction just now")
         self._answered.add((account_id, action, key))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from alembic import context
 
-from holdfast.server.stores import schema, schema_columnar, schema_facets
+from holdfast.server.stores import schema, schema_columnar, schema_facets, schema_forward, schema_retention
 
-TABLES = (schema, schema_columnar, schema_facets)
+TABLES = (schema, schema_columnar, schema_facets, schema_forward, schema_retention)
 """The modules whose tables make up the metadata: importing them adds theirs."""
 
 context.configure(
