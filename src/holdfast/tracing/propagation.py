@@ -7,14 +7,14 @@ else's trace and names no run."""
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, unquote
-from uuid import UUID
 
 import msgspec
+
+from holdfast.wire.trace_ids import run_of_trace, span_hex, trace_hex
 
 __all__ = ["Remote", "read_headers", "trace_headers"]
 
@@ -32,26 +32,13 @@ class Remote(msgspec.Struct, frozen=True, kw_only=True):
     span_id: str | None = None
 
 
-def _hex(identifier: str) -> str | None:
-    try:
-        return UUID(identifier).hex
-    except ValueError:
-        return None
-
-
-def _hash(identifier: str) -> str:
-    return hashlib.sha256(identifier.encode(errors="replace")).hexdigest()
-
-
 def trace_headers(run_id: str, span_id: str | None) -> dict[str, str]:
     """`traceparent` and `tracestate` that make the receiver's spans children of this span (or of the run)."""
-    run_hex = _hex(run_id)
-    caller = span_id or run_id
-    parent = (_hex(caller) or _hash(caller))[-16:]
+    trace = trace_hex(run_id)
     state = quote(span_id or "", safe="-._~")
-    if run_hex is None:
+    if run_of_trace(trace) != run_id:
         state = f"{quote(run_id, safe='-._~')}:{state}"
-    headers = {"traceparent": f"00-{run_hex or _hash(run_id)[:32]}-{parent}-01"}
+    headers = {"traceparent": f"00-{trace}-{span_hex(span_id or run_id)}-01"}
     if len(state) <= _LONGEST:
         headers["tracestate"] = f"{_OURS}{state or '-'}"
     return headers
@@ -71,7 +58,7 @@ def read_headers(headers: Mapping[str, str]) -> Remote | None:
             continue
         run_id, separator, span_id = entry.removeprefix(_OURS).rpartition(":")
         if not separator:
-            run_id = str(UUID(found[1]))
+            run_id = run_of_trace(found[1])
         span = unquote(span_id)
         return Remote(run_id=unquote(run_id), span_id=span if span and span != "-" else None)
     return None

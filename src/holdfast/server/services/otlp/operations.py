@@ -30,6 +30,7 @@ from holdfast.wire.operations import (
     RecordedError,
     SpanCreate,
 )
+from holdfast.wire.trace_ids import run_of_trace
 from holdfast.wire.vocabulary import (
     EventLevel,
     InstanceStatus,
@@ -77,8 +78,7 @@ def run_id_of(span: TraceSpan) -> tuple[str, bool]:
     wanted = span.attributes.get(names.RUN_ID) or span.resource.get(names.RUN_ID)
     if isinstance(wanted, str):
         return wanted, True
-    trace = span.trace_id  # as `str(UUID(…))` has it, at a tenth of the time
-    return f"{trace[:8]}-{trace[8:12]}-{trace[12:16]}-{trace[16:20]}-{trace[20:]}", False
+    return run_of_trace(span.trace_id), False
 
 
 def _work(span: TraceSpan) -> _Work:
