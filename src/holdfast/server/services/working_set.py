@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from holdfast.server.services.reading import usable_id
 from holdfast.server.services.registration import Registrar
+from holdfast.server.services.search_changes import SearchChanges, has_text
 from holdfast.server.services.totals import RunSums, add_span, rollup_deltas, run_sums
 from holdfast.server.stores.base import WriteTransaction
 from holdfast.server.stores.rows import (
@@ -22,6 +23,7 @@ from holdfast.server.stores.rows import (
     SpanRow,
 )
 from holdfast.server.stores.schema import BODY_KEY_BITS
+from holdfast.server.stores.search_queue import add_to_queue
 from holdfast.server.stores.tombstones import count_dropped, erased_among
 from holdfast.wire.vocabulary import InstanceStatus, Purpose
 
@@ -69,6 +71,7 @@ class WorkingSet:
         self._quality_changed: set[tuple[int, str]] = set()
         self.checks: dict[tuple[int, str], CheckRow] = {}
         self.check_all: set[int] = set()
+        self._to_search = SearchChanges()
         self._tickets = count(now)
         self.responses: dict[tuple[str, str, str], tuple[bytes, int]] = {}
         """Answers to keep, each with the key of the run that it tells of."""
@@ -98,6 +101,7 @@ class WorkingSet:
     def _enter(self, run: InstanceRow, *, known: bool) -> None:
         self._runs_by_key[run.key] = run
         self._sums[run.key] = run_sums(run) if known else None
+        self._to_search.enter(run, known=known)
 
     def adopt(self, run: InstanceRow) -> None:
         """Take in a run that the transaction has read already."""
@@ -245,6 +249,8 @@ class WorkingSet:
         changed = [work for work in self._dirty if work.known]
         for work in self._dirty:
             key = work.row.instance_key
+            if not work.known or work.whole or has_text(work.body):
+                self._to_search.span(key, work.row.id)
             if self._runs_by_key[key].schema_version_id is not None:
                 subject = f"span/{work.row.id}"
                 self.checks[key, subject] = CheckRow(key, subject, self.ticket())
@@ -252,8 +258,9 @@ class WorkingSet:
         transaction.add_spans([work.row for work in new], [work.body for work in new])
         transaction.update_spans([work.row for work in changed])
         transaction.change_bodies([work.body for work in changed])
-        for key, _ in transaction.add_events(list(self.events.values())):
+        for key, event_id in transaction.add_events(list(self.events.values())):
             self._runs_by_key[key].events += 1
+            self._to_search.event(self._runs_by_key[key], event_id)
             self.touch(self._runs_by_key[key])
         transaction.set_quality([self._quality[key][name] for key, name in self._quality_changed])
         self._write_runs()
@@ -275,3 +282,5 @@ class WorkingSet:
         for run in runs:
             deltas += rollup_deltas(run.account_id, self._sums[run.key], run_sums(run))
         self.transaction.add_to_rollups(deltas)
+        judged = {key for key, _ in self._quality_changed}
+        add_to_queue(self.transaction, self._to_search.result(runs, judged), self.now)

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from alembic import context
 
-from holdfast.server.stores import schema, schema_columnar, schema_facets, schema_forward, schema_retention
+from holdfast.server.stores import (
+    schema,
+    schema_columnar,
+    schema_facets,
+    schema_forward,
+    schema_retention,
+    schema_search,
+)
 
-TABLES = (schema, schema_columnar, schema_facets, schema_forward, schema_retention)
+TABLES = (schema, schema_columnar, schema_facets, schema_forward, schema_retention, schema_search)
 """The modules whose tables make up the metadata: importing them adds theirs."""
 
 context.configure(

@@ -1,0 +1,25 @@
+"""The table of what the search index has still to take in. The index itself is no part of the record: it lies
+in a place of its own (`sqlite_search`, `postgres_search`) and can be made anew from the record at any time."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table
+
+from holdfast.server.stores.schema import metadata
+
+__all__ = ["search_queue"]
+
+_Big: Final = BigInteger().with_variant(Integer, "sqlite")
+
+search_queue: Final = Table(
+    "search_queue",
+    metadata,
+    # One row for each run that a transaction changed. No foreign key: a row may outlive its run, to have
+    # forgotten what the index knows of it.
+    Column("key", _Big, primary_key=True),
+    Column("instance_key", _Big, nullable=False),
+    Column("subjects", LargeBinary, nullable=False),  # a `search_queue.Subjects`
+    Column("added_at", _Big, nullable=False),
+)
