@@ -179,6 +179,21 @@ _ROWS: Final = (
         None,
         "Address of a PostgreSQL database: `postgresql://user:password@host/name`. Default: the embedded one.",
     ),
+    (
+        "spans",
+        "HOLDFAST_SPANS",
+        "text",
+        None,
+        "Address of a ClickHouse database that settled spans and events are moved to: "
+        "`clickhouse://user:password@host:8123/name`. Default: they stay in the database.",
+    ),
+    (
+        "spans_after",
+        "HOLDFAST_SPANS_AFTER",
+        "float",
+        600.0,
+        "Seconds that an ended run must be quiet before its spans are moved to ClickHouse.",
+    ),
     ("host", "HOLDFAST_HOST", "text", "127.0.0.1", "Address that `serve` listens on."),
     ("port", "HOLDFAST_PORT", "int", 4653, "Port that `serve` listens on."),
     ("max_body", "HOLDFAST_MAX_BODY", "size", 64 << 20, "Largest request body, after decompression."),

@@ -338,6 +338,11 @@ class StoreUnavailableError(StoreError):
     """The database cannot take this now (disk full, locked, gone): the same may succeed later."""
 
 
+class SpanStoreUnavailableError(StoreUnavailableError):
+    """What was asked for lies in the span store (ClickHouse), which cannot be reached or refuses; all that lies
+    in the database itself can still be read and written."""
+
+
 class StoreConflictError(StoreUnavailableError):
     """Another transaction changed the same at the same time, and this one left nothing: do all of it again."""
 
