@@ -81,7 +81,7 @@ def test_the_caller_waits_for_nothing(tmp_path: Path) -> None:
 
 
 def test_every_thread_may_record(sink: Sink, tmp_path: Path) -> None:
-    """Eight threads at once: each record arrives once, those of one thread in their order."""
+    """Eight threads at once: each record arrives once."""
     pipeline = pipeline_at(sink.url, tmp_path)
 
     def work(name: int) -> None:
@@ -95,9 +95,6 @@ def test_every_thread_may_record(sink: Sink, tmp_path: Path) -> None:
         thread.join()
     assert pipeline.flush(30.0)
     assert len(sink.arrived) == len(set(sink.arrived)) == 24_000
-    for name in range(8):
-        mine = [key for key in sink.arrived if key.startswith(f"{name}-")]
-        assert mine == sorted(mine)
     assert pipeline.close(5.0)
 
 

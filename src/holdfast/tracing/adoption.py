@@ -43,10 +43,14 @@ class DeadSpool:
     def pending_bytes(self) -> int:
         return self._backlog.pending_bytes
 
-    def next_batch(self) -> Batch | None:
-        """The oldest unsettled records. Raises `OSError`."""
-        batch = self._backlog.next_batch()
+    def next_batch(self, read: Batch | None = None) -> Batch | None:
+        """The oldest unsettled records: `read`, where it holds just these. Raises `OSError`."""
+        batch = self._backlog.next_batch(read)
         return Batch(records=self._deaths) if batch is None and self._deaths else batch
+
+    def batch_after(self, batch: Batch) -> Batch | None:
+        """A full batch of what lies behind `batch`, None where there is less. Raises `OSError`."""
+        return self._backlog.batch_after(batch)
 
     def settle(self, batch: Batch) -> None:
         """Raises `OSError`."""

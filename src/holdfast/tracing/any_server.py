@@ -10,6 +10,7 @@ import msgspec
 from msgspec import Raw
 
 from holdfast.errors import DeliveryError
+from holdfast.tracing.ahead import Ahead
 from holdfast.tracing.delivery import BULK_PATH, Post
 from holdfast.tracing.destination import Destination
 from holdfast.tracing.documented import documented, instance_of
@@ -17,7 +18,7 @@ from holdfast.tracing.transport import Answer, HttpTransport, TransportOptions
 from holdfast.wire.bulk import BulkRequest
 from holdfast.wire.operations import NO_JSON, Operation
 
-__all__ = ["AnyServer", "post_to"]
+__all__ = ["AnyServer", "ahead_to", "post_to"]
 
 _PING_PATH: Final = "/api/v1/ping"
 _MOST_REQUESTS: Final = 100
@@ -32,6 +33,14 @@ def post_to(destination: Destination, options: TransportOptions) -> Post:
         return HttpTransport(destination, options).post
     # No server but ours is known to read compressed bodies.
     return AnyServer(HttpTransport(destination, replace(options, compress="never"))).post
+
+
+def ahead_to(destination: Destination, options: TransportOptions) -> Ahead | None:
+    """Ways of their own for the batches behind; None where requests must come one after the other: of another
+    server it is not known that a finish may overtake its start."""
+    if destination.any_server:
+        return None
+    return Ahead(HttpTransport(destination, options).post for _ in range(2))
 
 
 class Transport(Protocol):

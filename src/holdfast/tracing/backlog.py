@@ -12,7 +12,7 @@ from typing import Final
 
 from holdfast.tracing.losses import UNREADABLE, LossLedger, kinds_of
 from holdfast.tracing.process_dir import ProcessDir
-from holdfast.tracing.segment import iter_records, read_chunk
+from holdfast.tracing.segment import Chunk, iter_records, read_chunk
 
 __all__ = ["MAX_BATCH_BYTES", "MAX_BATCH_RECORDS", "Backlog", "Batch", "Entry"]
 
@@ -39,6 +39,7 @@ class Batch:
 
     records: list[bytes]
     entry: Entry | None = None
+    offset: int = 0
     next_offset: int = 0
 
 
@@ -82,30 +83,37 @@ class Backlog:
     def disk_bytes(self) -> int:
         return sum(entry.size for entry in list(self._entries))
 
-    def next_batch(self) -> Batch | None:
-        """The oldest unacknowledged records; the same ones again until `settle`. Raises `OSError`."""
+    def next_batch(self, read: Batch | None = None) -> Batch | None:
+        """The oldest unacknowledged records; the same ones again until `settle`. `read` is given back where it
+        holds just these. Raises `OSError`."""
         while True:
             with self._lock:
                 entry = self._entries[0] if self._entries else None
                 if entry is None:
                     return None
                 entry.in_flight = True
+            if read is not None and read.entry is entry and read.offset == entry.offset:
+                return read
             sealed, end = entry.sealed, entry.end  # in this order: a sealed segment's end moves no more
-            chunk = read_chunk(
-                self._descriptor(entry),
-                entry.offset,
-                end,
-                max_records=MAX_BATCH_RECORDS,
-                max_bytes=MAX_BATCH_BYTES,
-            )
+            chunk = self._read(entry, entry.offset, end)
             if chunk.unreadable:
                 self._losses.add({UNREADABLE: chunk.unreadable})
             if chunk.records:
-                return Batch(records=chunk.records, entry=entry, next_offset=chunk.next_offset)
+                return _batch(entry, entry.offset, chunk)
             entry.in_flight = False
             if not sealed:
                 return None
             self._finish(entry)
+
+    def batch_after(self, batch: Batch) -> Batch | None:
+        """A full batch of what lies behind `batch` in its segment, None where there is less. Raises `OSError`."""
+        entry = batch.entry
+        if entry is None or entry.end - batch.next_offset < MAX_BATCH_BYTES:
+            return None
+        chunk = self._read(entry, batch.next_offset, entry.end)
+        if chunk.unreadable or not chunk.records:
+            return None  # counted when its turn comes
+        return _batch(entry, batch.next_offset, chunk)
 
     def settle(self, batch: Batch) -> None:
         """The batch is delivered or set aside: never read again. Raises `OSError`."""
@@ -151,9 +159,18 @@ class Backlog:
         with self._lock, suppress(ValueError):
             self._entries.remove(entry)
 
+    def _read(self, entry: Entry, offset: int, end: int) -> Chunk:
+        return read_chunk(
+            self._descriptor(entry), offset, end, max_records=MAX_BATCH_RECORDS, max_bytes=MAX_BATCH_BYTES
+        )
+
     def _descriptor(self, entry: Entry) -> int:
         if self._open_number != entry.number:
             self.close()
             self._fd = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
             self._open_number = entry.number
         return self._fd
+
+
+def _batch(entry: Entry, offset: int, chunk: Chunk) -> Batch:
+    return Batch(records=chunk.records, entry=entry, offset=offset, next_offset=chunk.next_offset)

@@ -13,6 +13,7 @@ import msgspec
 
 from holdfast.errors import DeliveryError
 from holdfast.tracing.adoption import Adoption, DeadSpool
+from holdfast.tracing.ahead import Ahead
 from holdfast.tracing.backlog import MAX_BATCH_BYTES, Batch
 from holdfast.tracing.delivery import Delivery, Post, Step, send_records
 from holdfast.tracing.live_runs import LiveRuns
@@ -28,6 +29,8 @@ __all__ = ["Exporter", "Source", "Tally"]
 _CONTROL_PATH: Final = "/api/v1/control"
 _MOST_ASKED: Final = 500
 _NO_CONTROL_SECONDS: Final = 3600.0
+_GATHERINGS: Final = 4
+"""So often is it looked, while records gather, whether they fill a batch already."""
 
 
 class _ControlAnswer(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,8 +44,12 @@ class Source(Protocol):
     rejected: RejectedFile
     losses: LossLedger
 
-    def next_batch(self) -> Batch | None:
-        """The oldest records that are not settled. Raises `OSError`."""
+    def next_batch(self, read: Batch | None = None) -> Batch | None:
+        """The oldest records that are not settled: `read`, where it holds just these. Raises `OSError`."""
+        ...
+
+    def batch_after(self, batch: Batch) -> Batch | None:
+        """A full batch of the records behind `batch`, None where there are not so many yet. Raises `OSError`."""
         ...
 
     def settle(self, batch: Batch) -> None:
@@ -80,8 +87,12 @@ class Exporter:
         problems: ProblemLog,
         interval: float,
         control_interval: float = 30.0,
+        ahead: Ahead | None = None,
     ) -> None:
+        """`ahead` sends the next batch while one is under way; without it they go one after the other."""
         self._post = post
+        self._ahead = ahead
+        self._following: Batch | None = None
         self._spool = spool
         self._adoption = adoption
         self._runs = runs
@@ -167,8 +178,11 @@ class Exporter:
 
     def _gather(self) -> None:
         """Let what is being recorded travel together, unless somebody waits for it."""
-        if not self._waiting and self._deadline is None:
-            self._sleep(self._interval, lightly=False)
+        for _ in range(_GATHERINGS):
+            full = self._spool is not None and self._spool.pending_bytes >= MAX_BATCH_BYTES
+            if full or self._waiting or self._deadline is not None:
+                return
+            self._sleep(self._interval / _GATHERINGS, lightly=False)
 
     def _sleep(self, seconds: float | None, *, lightly: bool) -> None:
         """Until the time is over (None: without end) or `hurry` is called; `lightly`: or anything is recorded."""
@@ -197,6 +211,8 @@ class Exporter:
             self._idle()
             return
         source, delivery = self._delivery
+        self._hurried = False  # whoever called for haste has it: pauses from here on are the server's wish
+        self._look_ahead(source, delivery.batch)
         step = delivery.step(self._send)
         self._record(source, step)
         if not delivery.done:
@@ -219,7 +235,8 @@ class Exporter:
         source: Source | None = self._spool
         batch = None
         if self._spool is not None:
-            batch = self._spool.next_batch()
+            batch = self._spool.next_batch(self._following)
+            self._following = None
         if batch is None and (self._deadline is None or self._draining):
             source = self._dead = self._dead or self._adopt()
             if self._dead is not None:
@@ -233,7 +250,21 @@ class Exporter:
     def _adopt(self) -> DeadSpool | None:
         return self._adoption.next_dead() if self._adoption is not None and self._adoption.due() else None
 
+    def _look_ahead(self, source: Source, batch: Batch) -> None:
+        """Send the batch behind this one as well, where there is a full one and the server takes them."""
+        if self._ahead is None or self._following is not None or source is not self._spool:
+            return
+        if self._standing.failures or not self._standing.successes:
+            return
+        self._following = source.batch_after(batch)
+        if self._following is not None:
+            self._ahead.send(self._following.records, batch.records)
+
     def _send(self, records: list[bytes]) -> Verdict:
+        if self._ahead is not None:
+            accepted = self._ahead.accepted(records, self._time_left())
+            if accepted is not None:
+                return accepted
         return send_records(records, self._post, self._time_left())
 
     def _time_left(self) -> float | None:

@@ -17,7 +17,7 @@ from typing import Final
 from holdfast._settings import read_setting, state_dir
 from holdfast.errors import SpoolError
 from holdfast.tracing.adoption import Adoption
-from holdfast.tracing.any_server import post_to
+from holdfast.tracing.any_server import ahead_to, post_to
 from holdfast.tracing.destination import Destination
 from holdfast.tracing.exporter import Exporter
 from holdfast.tracing.live_runs import LiveRuns
@@ -147,6 +147,7 @@ class Pipeline:
             problems=self._problems,
             interval=self.options.export_interval,
             control_interval=self.options.control_interval,
+            ahead=ahead_to(self.destination, self.options.transport),
         )
 
     # --- what the SDK calls

@@ -209,11 +209,12 @@ class Spool:
         self._publish()
         return self._spill.size + (self._backlog.pending_bytes if self._backlog else 0)
 
-    def next_batch(self) -> Batch | None:
-        """The oldest records that are not settled, from disk first. Raises `OSError`."""
+    def next_batch(self, read: Batch | None = None) -> Batch | None:
+        """The oldest records that are not settled, from disk first: `read`, where it holds just these. Raises
+        `OSError`."""
         recorded = self._publish()
         try:
-            batch = None if self._backlog is None else self._backlog.next_batch()
+            batch = None if self._backlog is None else self._backlog.next_batch(read)
         except FileNotFoundError:
             self._mourn_directory()
             return None
@@ -225,6 +226,11 @@ class Spool:
             with self._lock:  # all is settled, whatever became of a record that the disk did not give back
                 self.settled = max(self.settled, recorded)
         return batch
+
+    def batch_after(self, batch: Batch) -> Batch | None:
+        """A full batch of what lies behind `batch` on disk, None where there is less. Raises `OSError`."""
+        self._publish()
+        return None if self._backlog is None else self._backlog.batch_after(batch)
 
     def _mourn_directory(self) -> None:
         """Somebody deleted the spool under us: count what was in it; the next append opens another."""
