@@ -2,5 +2,6 @@
 
 from holdfast.core.failures.classify import classify
 from holdfast.core.failures.failure import RETRYABLE, Failure
+from holdfast.core.failures.grouping import Group, error_of, group_of
 
-__all__ = ["RETRYABLE", "Failure", "classify"]
+__all__ = ["RETRYABLE", "Failure", "Group", "classify", "error_of", "group_of"]
