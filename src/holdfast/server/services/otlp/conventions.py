@@ -48,6 +48,7 @@ _CURRENT: Final = ("gen_ai.input.messages", "gen_ai.output.messages")
 _DETAILS_EVENT: Final = "gen_ai.client.inference.operation.details"
 _MODEL_MARKS: Final = (names.REQUEST_MODEL, names.RESPONSE_MODEL)
 _INDEXED_STARTS: Final = tuple(INDEXED)
+_TYPES: Final = {kind.value: kind for kind in SpanType}
 
 
 class Meaning(Struct, kw_only=True):
@@ -194,6 +195,9 @@ def _add_said(found: _Sorted, said: Iterable[tuple[str, Nested]]) -> None:
 
 
 def _kind(span: TraceSpan, plain: Attributes) -> SpanType:
+    told = plain.get(names.SPAN_TYPE)
+    if isinstance(told, str):
+        return _TYPES.get(told, SpanType.STEP)
     vercel = plain.get("ai.operationId")
     if isinstance(vercel, str) and vercel.startswith("ai."):
         # `ai.generateText` goes around its model calls `ai.generateText.doGenerate` and sums them up

@@ -27,8 +27,12 @@ def take_error(span: TraceSpan, meaning: Meaning) -> RecordedError:
     kind = said.get("exception.type") or meaning.attributes.get(names.ERROR_TYPE) or "error"
     message = said.get("exception.message") or meaning.attributes.get("error.message") or span.message
     stack = said.get("exception.stacktrace")
+    category = meaning.attributes.get(names.FAILURE_CATEGORY)
     return RecordedError(
-        type=str(kind), message=str(message), stack=str(stack) if stack is not None else None
+        type=str(kind),
+        message=str(message),
+        stack=str(stack) if stack is not None else None,
+        category=category if isinstance(category, str) else None,
     )
 
 

@@ -89,6 +89,7 @@ _SPELLINGS: Final[dict[str | Content, tuple[str, ...]]] = {
     ),
     names.CACHE_WRITE_TOKENS: (
         names.CACHE_WRITE_TOKENS,
+        "gen_ai.usage.cache_write.input_tokens",
         "gen_ai.usage.cache_creation_input_tokens",
         "gen_ai.usage.details.cache_write_tokens",
         "gen_ai.usage.details.cache_creation_input_tokens",
@@ -202,8 +203,11 @@ KINDS: Final[dict[str, dict[str, SpanType]]] = {
         "execute_tool": _TOOL,
         "invoke_agent": _AGENT,
         "invoke_workflow": _AGENT,
+        "handle_conversation_turn": _AGENT,
         "create_agent": _STEP,
+        "plan": _STEP,
         "retrieval": _RETRIEVAL,
+        "search_memory": _RETRIEVAL,
     },
     "openinference.span.kind": {
         "llm": _LLM,

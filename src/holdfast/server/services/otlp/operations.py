@@ -11,17 +11,26 @@ from collections.abc import Iterable
 from typing import Final
 from uuid import UUID
 
-import msgspec
-from msgspec import Raw, Struct
+from msgspec import Raw
 
 from holdfast._clock import LATEST_NS
 from holdfast.server.services.otlp.conventions import Meaning, understand
 from holdfast.server.services.otlp.errors import is_cancellation, take_error
-from holdfast.server.services.otlp.records import Attributes, TraceEvent, TraceSpan
+from holdfast.server.services.otlp.records import Attributes, TraceSpan
+from holdfast.server.services.otlp.told_runs import is_told_run, told_run
+from holdfast.server.services.otlp.work import (
+    Work,
+    agent_name,
+    encoded,
+    environment,
+    event_operation,
+    json_of,
+    text_of,
+    time_of,
+    version,
+)
 from holdfast.wire import attributes as names
 from holdfast.wire.operations import (
-    NO_JSON,
-    AgentVersion,
     EventCreate,
     InstanceFinish,
     InstanceRegister,
@@ -30,9 +39,8 @@ from holdfast.wire.operations import (
     RecordedError,
     SpanCreate,
 )
-from holdfast.wire.trace_ids import run_of_trace
+from holdfast.wire.trace_ids import run_of_trace, span_hex
 from holdfast.wire.vocabulary import (
-    EventLevel,
     InstanceStatus,
     SpanStatus,
     SpanType,
@@ -42,27 +50,14 @@ from holdfast.wire.vocabulary import (
 
 __all__ = ["operations_of", "run_id_of"]
 
-_encode: Final = msgspec.json.Encoder().encode
 _MONTH_NS: Final = 30 * 24 * 3600 * 1_000_000_000
-_UNKNOWN_SERVICE: Final = "unknown_service"
-_ENVIRONMENT: Final = ("deployment.environment.name", "deployment.environment")
+_STATUSES: Final = {status.value: status for status in SpanStatus}
 _ABOUT_RUN: Final = (names.CONVERSATION_ID, "session.id", "user.id", "enduser.id")
-
-
-class _Work(Struct, kw_only=True):
-    """A span on its way. `named`: its run was named by an attribute."""
-
-    span: TraceSpan
-    meaning: Meaning
-    run_id: str
-    named: bool
-    error: RecordedError | None
-    cancelled: bool
 
 
 def operations_of(spans: Iterable[TraceSpan]) -> list[Operation]:
     """The same operations for the same spans, however often and in whatever company they come."""
-    runs: dict[str, list[_Work]] = {}
+    runs: dict[str, list[Work]] = {}
     for span in spans:
         work = _work(span)
         runs.setdefault(work.run_id, []).append(work)
@@ -81,26 +76,29 @@ def run_id_of(span: TraceSpan) -> tuple[str, bool]:
     return run_of_trace(span.trace_id), False
 
 
-def _work(span: TraceSpan) -> _Work:
+def _work(span: TraceSpan) -> Work:
     run_id, named = run_id_of(span)
     meaning = understand(span)
     error = take_error(span, meaning) if span.status is TraceStatus.ERROR else None
-    return _Work(
+    told = _STATUSES.get(str(meaning.attributes.pop(names.SPAN_STATUS, None)))
+    return Work(
         span=span,
         meaning=meaning,
         run_id=run_id,
         named=named,
         error=error,
-        cancelled=error is not None and is_cancellation(error),
+        status=told if told is not None and told.final else _status(span, error),
     )
 
 
-def _mark_repeated(works: list[_Work]) -> None:
+def _mark_repeated(works: list[Work]) -> None:
     """Say of which spans the tokens are those of spans inside them: an agent's or a step's always, a model
     call's where another instrumentation recorded the same call within it."""
     telling = {work.span.span_id: work for work in works if work.meaning.tells_usage}
     parents = {work.span.span_id: work.span.parent_id for work in works} if len(telling) > 1 else {}
     for work in telling.values():
+        if _forwarded(work):
+            continue
         if work.meaning.type is not SpanType.LLM:
             work.meaning.attributes[names.USAGE_REPEATED] = True
         seen: set[str] = set()
@@ -113,24 +111,35 @@ def _mark_repeated(works: list[_Work]) -> None:
             around = parents.get(around)
 
 
-def _run_operations(run_id: str, works: list[_Work]) -> Iterable[Operation]:
+def _run_operations(run_id: str, works: list[Work]) -> Iterable[Operation]:
+    told = next((work for work in works if is_told_run(work)), None)
+    if told is not None:
+        yield from told_run(told)
+        works = [work for work in works if work is not told]
     root = next((work for work in works if work.span.parent_id is None), None)
     named = any(work.named for work in works)
     # A Holdfast client announces its own run, and knows better what it is; its spans are never at the root.
-    ours = root is None and _made_by_holdfast(run_id, works[0].span)
+    ours = told is not None or (
+        root is None and works and (_forwarded(works[0]) or _made_by_holdfast(run_id, works[0].span))
+    )
     if not ours:
         yield from _beginning(run_id, root or works[0], works)
     for work in works:
         yield _span_operation(work)
         yield from _event_operations(work)
-    if root is not None and not named and root.span.end:
+    if root is not None and not named and told is None and root.span.end:
         yield InstanceFinish(
             idempotency_key=run_id,
             agent_instance_id=run_id,
-            status=InstanceStatus(_status(root).value),
-            timestamp=_time(max(root.span.start, root.span.end)),
+            status=InstanceStatus(root.status.value),
+            timestamp=time_of(max(root.span.start, root.span.end)),
             error=root.error,
         )
+
+
+def _forwarded(work: Work) -> bool:
+    """Whether another Holdfast sent it: the span that stands for its run tells of the run."""
+    return names.SPAN_TYPE in work.span.attributes
 
 
 def _made_by_holdfast(run_id: str, span: TraceSpan) -> bool:
@@ -143,52 +152,55 @@ def _made_by_holdfast(run_id: str, span: TraceSpan) -> bool:
     return uuid.version == 7 and abs(span.start - made) < _MONTH_NS
 
 
-def _beginning(run_id: str, teller: _Work, works: list[_Work]) -> Iterable[Operation]:
+def _beginning(run_id: str, teller: Work, works: list[Work]) -> Iterable[Operation]:
     resource = teller.span.resource
-    began = min((work.span.start for work in works if _time(work.span.start)), default=None)
+    began = min((work.span.start for work in works if time_of(work.span.start)), default=None)
     about = dict(resource)
     for name in _ABOUT_RUN:
         for work in works:
             if name in work.meaning.attributes:
                 about.setdefault(name, work.meaning.attributes[name])
                 break
-    version = _text(resource.get("service.version"))
     yield InstanceRegister(
         idempotency_key=run_id,
         id=run_id,
-        agent_id=_text(resource.get("service.name")) or _UNKNOWN_SERVICE,
-        agent_version=AgentVersion(external_identifier=version) if version else None,
-        environment_id=next(filter(None, (_text(resource.get(name)) for name in _ENVIRONMENT)), None),
+        agent_id=agent_name(resource),
+        agent_version=version(resource),
+        environment_id=environment(resource),
         external_identifier=None if teller.named else teller.span.trace_id,
-        attributes=Raw(_encode(about)),
+        attributes=Raw(encoded(about)),
         sdk=_sdk(resource),
         timestamp=began,
     )
     yield InstanceStart(idempotency_key=run_id, agent_instance_id=run_id, timestamp=began)
 
 
-def _span_operation(work: _Work) -> SpanCreate:
+def _span_operation(work: Work) -> SpanCreate:
     span, meaning = work.span, work.meaning
-    started = _time(span.start) or _time(span.end)
+    started = time_of(span.start) or time_of(span.end)
     return SpanCreate(
         idempotency_key=span.span_id,
         agent_instance_id=work.run_id,
         id=span.span_id,
-        parent_span_id=span.parent_id,
-        schema_name=meaning.type.value,
+        parent_span_id=None if span.parent_id == span_hex(work.run_id) else span.parent_id,
+        schema_name=text_of(meaning.attributes.pop(names.SPAN_TYPE, None)) or meaning.type.value,
         name=_name(span, meaning),
-        status=_status(work),
+        status=work.status,
         started_at=started,
-        finished_at=_time(max(span.start, span.end)) or started if span.end else None,
-        payload=_json(meaning.payload),
-        result_payload=_json(meaning.result),
-        attributes=Raw(_encode(_attributes(span, meaning))),
+        finished_at=time_of(max(span.start, span.end)) or started if span.end else None,
+        payload=json_of(meaning.payload),
+        result_payload=json_of(meaning.result),
+        attributes=Raw(encoded(_attributes(span, meaning))),
         error=work.error,
     )
 
 
 def _name(span: TraceSpan, meaning: Meaning) -> str:
-    """A tool call is called as its tool; the span's own name is kept beside it."""
+    """A tool call is called as its tool; the span's own name is kept beside it. What another Holdfast sent
+    says what it is called there."""
+    told = text_of(meaning.attributes.pop(names.SPAN_NAME, None))
+    if told is not None:
+        return told
     tool = meaning.attributes.get(names.TOOL_NAME)
     if meaning.type is SpanType.TOOL and isinstance(tool, str) and tool and tool != span.name:
         meaning.attributes["otel.span.name"] = span.name
@@ -223,48 +235,19 @@ def _attributes(span: TraceSpan, meaning: Meaning) -> Attributes:
     return attributes
 
 
-def _event_operations(work: _Work) -> Iterable[EventCreate]:
-    span = work.span
+def _event_operations(work: Work) -> Iterable[EventCreate]:
     for place, event in work.meaning.events:
-        yield EventCreate(
-            idempotency_key=span.span_id,
-            agent_instance_id=work.run_id,
-            id=f"{span.span_id}:{place}",
-            name=event.name or "event",
-            timestamp=_time(event.time) or _time(span.start) or _time(span.end) or 0,
-            agent_span_id=span.span_id,
-            level=_level(work, event),
-            payload=Raw(_encode(event.attributes)) if event.attributes else NO_JSON,
-        )
+        yield event_operation(work, place, event, work.span.span_id)
 
 
-def _level(work: _Work, event: TraceEvent) -> EventLevel:
-    if event.name != "exception":
-        return EventLevel.INFO
-    return EventLevel.ERROR if work.span.status is TraceStatus.ERROR else EventLevel.WARNING
-
-
-def _status(work: _Work) -> SpanStatus:
-    if not work.span.end:
+def _status(span: TraceSpan, error: RecordedError | None) -> SpanStatus:
+    if not span.end:
         return SpanStatus.ACTIVE
-    if work.cancelled:
+    if error is not None and is_cancellation(error):
         return SpanStatus.CANCELLED
-    return SpanStatus.FAILED if work.span.status is TraceStatus.ERROR else SpanStatus.COMPLETE
-
-
-def _time(ns: int) -> int | None:
-    """None for a time that was not told, or that no column can hold."""
-    return ns if 0 < ns <= LATEST_NS else None
-
-
-def _json(value: object) -> Raw:
-    return NO_JSON if value is None else Raw(_encode(value))
-
-
-def _text(value: object) -> str | None:
-    return value.strip() or None if isinstance(value, str) else None
+    return SpanStatus.FAILED if span.status is TraceStatus.ERROR else SpanStatus.COMPLETE
 
 
 def _sdk(resource: Attributes) -> str | None:
-    parts = [_text(resource.get(f"telemetry.sdk.{part}")) for part in ("name", "language", "version")]
+    parts = [text_of(resource.get(f"telemetry.sdk.{part}")) for part in ("name", "language", "version")]
     return " ".join(part for part in parts if part) or None
