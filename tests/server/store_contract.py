@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from contextlib import suppress
 
 import pytest
 from msgspec.structs import replace
-from sqlalchemy import text
+from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
 from holdfast.server.stores import schema
@@ -34,6 +35,7 @@ __all__ = [
     "test_runs_round_trip",
     "test_spans_of_every_width",
     "test_spans_round_trip",
+    "test_watchers_are_told_after_the_commit",
     "test_write_many_spans",
 ]
 
@@ -207,3 +209,29 @@ def test_reads_never_write(store: Store) -> None:
     with store.write() as transaction:
         transaction.add_instance(_run())
         assert rows(store, schema.instances) == []
+
+
+def test_watchers_are_told_after_the_commit(store: Store) -> None:
+    """Who watches is told, once the commit can be read, of runs made and runs changed; of what was rolled
+    back never."""
+    told: list[int] = []
+
+    def hear(keys: Collection[int] | None) -> None:
+        with store.reader.connect() as connection:
+            there = set(connection.execute(select(schema.instances.c.key)).scalars())
+        told.extend(key for key in keys or () if key in there)
+
+    store.watch(hear)
+    with store.write() as transaction:
+        run = _run()
+        run.key = transaction.add_instance(run)
+        assert told == []
+    assert told == [run.key]
+    with suppress(ZeroDivisionError), store.write() as transaction:
+        transaction.add_instance(_run("rolled back"))
+        raise ZeroDivisionError
+    with store.write() as transaction:
+        transaction.update_instances([run])
+    with store.write() as transaction:
+        transaction.drop_responses(0)
+    assert told == [run.key, run.key]

@@ -21,6 +21,7 @@ from holdfast.server.services.auth import Auth
 from holdfast.server.services.checker import Checker
 from holdfast.server.services.commit import Committer
 from holdfast.server.services.context import Services
+from holdfast.server.services.followers import Followers
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
 from holdfast.server.services.ingest import Ingest
@@ -72,6 +73,7 @@ def open_services(config: ServerConfig) -> Generator[Services]:
                 traces=TraceIngest(committer),
                 records=Records(store, heard, utc_now_ns),
                 queries=Queries(store),
+                followers=Followers(store),
                 managed=Managed.over(store, auth, ingest, utc_now_ns),
             )
         finally:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.auth import Auth
+from holdfast.server.services.followers import Followers
 from holdfast.server.services.ingest import Ingest
 from holdfast.server.services.managed import Managed
 from holdfast.server.services.otlp.export import TraceIngest
@@ -28,5 +29,6 @@ class Services:
     ingest: Ingest
     traces: TraceIngest
     queries: Queries
+    followers: Followers
     records: Records
     managed: Managed

@@ -18,6 +18,7 @@ from holdfast.server.stores.rows import (
     RollupDelta,
     SpanRow,
 )
+from holdfast.server.stores.run_news import RunsChanged
 
 __all__ = ["Store", "WriteTransaction"]
 
@@ -135,6 +136,18 @@ class Store(Protocol):
 
         One at a time in a process: others wait their turn.
         """
+        ...
+
+    def watch(self, told: RunsChanged) -> None:
+        """From now on, soon after every commit that made or changed runs, by whatever server on this record,
+        `told` is called with their keys; with None where any run may have changed. From any thread: it must
+        return at once. Word may be lost for good where a server is killed: look by yourself now and then.
+        """
+        ...
+
+    def scrub(self) -> str | None:
+        """Rewrite what lies on the disk so that nothing of deleted rows can be read there. Writers wait
+        meanwhile. What is left to do by others, in a sentence; None: nothing."""
         ...
 
     def close(self) -> None: ...

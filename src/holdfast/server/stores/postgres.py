@@ -16,8 +16,10 @@ from sqlalchemy.pool import NullPool
 
 from holdfast.errors import StoreConflictError, StoreError, StoreUnavailableError
 from holdfast.server.stores.migrate import upgrade
+from holdfast.server.stores.postgres_news import PostgresNews
 from holdfast.server.stores.postgres_text import accept_any_text
 from holdfast.server.stores.postgres_write import SCRATCH_TABLES, PostgresTransaction
+from holdfast.server.stores.run_news import RunNews, RunsChanged
 
 __all__ = ["MIGRATION_LOCK", "PostgresStore"]
 
@@ -43,7 +45,10 @@ class PostgresStore:
 
     def __init__(self, address: URL) -> None:
         self._name = address.render_as_string(hide_password=True)
+        self._address = address
         self._lock = threading.Lock()
+        self._news = RunNews()
+        self._others: PostgresNews | None = None  # made for the first who watches: tools do without
         self._reader = self._engine(address, {"options": "-c default_transaction_read_only=on"})
         self._writer = self._engine(address, {}, pool_size=1, max_overflow=0)
         event.listen(self._writer, "connect", _make_scratch_tables)
@@ -63,11 +68,23 @@ class PostgresStore:
         try:
             with self._lock, self._writer.begin() as connection:
                 driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-                yield PostgresTransaction(connection, driver)
+                transaction = PostgresTransaction(connection, driver)
+                yield transaction
         except (psycopg.Error, DBAPIError) as error:
             raise self._translated(error) from error
+        self._news.tell(transaction.runs_changed)
+        if self._others is not None and transaction.runs_changed:
+            self._others.send(transaction.runs_changed)
+
+    def watch(self, told: RunsChanged) -> None:
+        self._news.listen(told)
+        with self._lock:
+            if self._others is None:
+                self._others = PostgresNews(self._address, self._news.tell)
 
     def close(self) -> None:
+        if self._others is not None:
+            self._others.close()
         with self._lock:
             self._writer.dispose()
             self._reader.dispose()

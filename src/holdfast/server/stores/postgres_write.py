@@ -145,10 +145,12 @@ _INSERT_RESPONSE: Final = _sql(
 
 
 class PostgresTransaction:
-    """A `WriteTransaction`. `driver` is the same connection as `connection`, without its wrapping."""
+    """A `WriteTransaction`. `driver` is the same connection as `connection`, without its wrapping; `runs_changed`
+    has the keys of the runs that were made or written back."""
 
     def __init__(self, connection: Connection, driver: psycopg.Connection[Any]) -> None:
         self._connection = connection
+        self.runs_changed: set[int] = set()
         self._cursor = driver.cursor(binary=True)
         self._answered: set[tuple[str, str, str]] = set()
         self._scratch_used: set[str] = set()
@@ -174,10 +176,13 @@ class PostgresTransaction:
         made = self._cursor.execute(_INSERT_INSTANCE, astuple(row)[1:]).fetchone()
         if made is None:
             raise StoreConflictError("instances", f"run {row.id} was made by another transaction just now")
+        self.runs_changed.add(int(made[0]))
         return int(made[0])
 
     def update_instances(self, rows: Iterable[InstanceRow]) -> None:
-        self._through_scratch(schema.instances, [astuple(row) for row in rows], _TAKE_INSTANCES)
+        changes = [astuple(row) for row in rows]
+        self._through_scratch(schema.instances, changes, _TAKE_INSTANCES)
+        self.runs_changed.update(change[0] for change in changes)
 
     def spans(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], SpanRow]:
         if not keys:

@@ -16,6 +16,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from holdfast.errors import StoreError, StoreUnavailableError
 from holdfast.server.stores.migrate import upgrade
+from holdfast.server.stores.run_news import RunNews, RunsChanged
 from holdfast.server.stores.sqlite_write import SqliteTransaction
 
 __all__ = ["SqliteStore"]
@@ -61,6 +62,7 @@ class SqliteStore:
         _make_private(path)
         self._path = path
         self._lock = threading.Lock()
+        self._news = RunNews()
         self._write_engine = _engine(path, _WRITER_PRAGMAS, pooled=False)
         self._reader = _engine(path, _READER_PRAGMAS, pooled=True)
 
@@ -90,9 +92,14 @@ class SqliteStore:
         try:
             with self._lock, self._connection.begin():
                 driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
-                yield SqliteTransaction(self._connection, driver)
+                transaction = SqliteTransaction(self._connection, driver)
+                yield transaction
         except (sqlite3.OperationalError, OperationalError) as error:
             raise _unavailable(self._path, error) from error
+        self._news.tell(transaction.runs_changed)
+
+    def watch(self, told: RunsChanged) -> None:
+        self._news.listen(told)
 
     def close(self) -> None:
         with self._lock:

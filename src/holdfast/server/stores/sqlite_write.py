@@ -123,11 +123,13 @@ _INSERT_RESPONSE: Final = "INSERT OR IGNORE INTO idempotency VALUES (?, ?, ?, ?,
 
 
 class SqliteTransaction:
-    """A `WriteTransaction`. `driver` is the same connection as `connection`, without its wrapping."""
+    """A `WriteTransaction`. `driver` is the same connection as `connection`, without its wrapping; `runs_changed`
+    has the keys of the runs that were made or written back."""
 
     def __init__(self, connection: Connection, driver: sqlite3.Connection) -> None:
         self._connection = connection
         self._driver = driver
+        self.runs_changed: set[int] = set()
 
     @property
     def connection(self) -> Connection:
@@ -147,10 +149,13 @@ class SqliteTransaction:
     def add_instance(self, row: InstanceRow) -> int:
         key = self._driver.execute(_INSERT_INSTANCE, astuple(row)[1:]).lastrowid
         assert key is not None
+        self.runs_changed.add(key)
         return key
 
     def update_instances(self, rows: Iterable[InstanceRow]) -> None:
-        self._driver.executemany(_UPDATE_INSTANCE, [(*astuple(row)[1:], row.key) for row in rows])
+        changes = [(*astuple(row)[1:], row.key) for row in rows]
+        self._driver.executemany(_UPDATE_INSTANCE, changes)
+        self.runs_changed.update(change[-1] for change in changes)
 
     def spans(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], SpanRow]:
         wanted: dict[int, list[str]] = {}

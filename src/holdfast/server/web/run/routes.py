@@ -102,7 +102,9 @@ async def run_raw(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]
 @get("/runs/{run_id:str}/live", include_in_schema=False)
 async def run_live(request: AnyRequest, run_id: FromPath[str], streams: NamedDependency[Streams]) -> Stream:
     session = await browser_session(request)
-    events = streams.follow(services_of(request).queries, session.account_id, id_from_path(run_id))
+    services = services_of(request)
+    run_id = id_from_path(run_id)
+    events = streams.follow(services.queries, services.followers, session.account_id, run_id)
     headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
     return Stream(events, media_type="text/event-stream", headers=headers)
 
