@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sqlite3
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from typing import Any, Final, cast
 
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
@@ -17,16 +17,22 @@ from sqlalchemy.pool import NullPool, QueuePool
 from holdfast.errors import StoreError, StoreUnavailableError
 from holdfast.server.stores.migrate import upgrade
 from holdfast.server.stores.run_news import RunNews, RunsChanged
+from holdfast.server.stores.sqlite_file import file_identity, make_private
 from holdfast.server.stores.sqlite_write import SqliteTransaction
 
 __all__ = ["SqliteStore"]
 
 _BUSY_MS: Final = 10_000
+_SPARE: Final = 64 << 20
+_LOG_IN_USE: Final = (
+    "the write-ahead log could not be emptied, because somebody still reads an older state of it"
+)
 _WRITER_PRAGMAS: Final = (
     "PRAGMA page_size = 8192",  # before the first table only; later it does nothing
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",  # a commit has reached the disk when it returns
     "PRAGMA foreign_keys = OFF",  # the write path makes parents first; checking costs a lookup per row
+    "PRAGMA secure_delete = ON",  # what is deleted or replaced is overwritten in its page
     "PRAGMA temp_store = MEMORY",
     "PRAGMA cache_size = -65536",
     "PRAGMA wal_autocheckpoint = 4000",
@@ -59,7 +65,7 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path) -> None:
-        _make_private(path)
+        make_private(path)
         self._path = path
         self._lock = threading.Lock()
         self._news = RunNews()
@@ -78,7 +84,7 @@ class SqliteStore:
                 upgrade(self._connection)
         except DatabaseError as error:
             raise StoreError(str(path), f"cannot be used: {error.orig}") from None
-        self._file = _identity(path)
+        self._file = file_identity(path)
 
     @property
     def reader(self) -> Engine:
@@ -86,7 +92,7 @@ class SqliteStore:
 
     @contextmanager
     def write(self) -> Generator[SqliteTransaction]:
-        if _identity(self._path) != self._file:
+        if file_identity(self._path) != self._file:
             # the file that is open has no name any more: what is written to it would be gone with us
             raise StoreUnavailableError(str(self._path), "has been removed or replaced; restart the server")
         try:
@@ -101,6 +107,30 @@ class SqliteStore:
     def watch(self, told: RunsChanged) -> None:
         self._news.listen(told)
 
+    def scrub(self) -> str | None:
+        """`secure_delete` overwrites a deleted row where it lies, but pages that were split or freed before
+        may hold older copies of it: only a file written anew surely has none. Needs as much room again."""
+        size = self._path.stat().st_size
+        if disk_usage(self._path.parent).free < 2 * size + _SPARE:
+            return f"the file was not rewritten: that takes {2 * size:,} bytes of free disk beside it"
+        with self._lock:
+            driver = cast("sqlite3.Connection", self._connection.connection.driver_connection)
+            try:
+                driver.execute("PRAGMA temp_store = FILE")  # a copy of the whole file
+                driver.execute("VACUUM")
+                busy = driver.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            except sqlite3.OperationalError as error:
+                return f"the file was not rewritten: {error}"
+            finally:
+                driver.execute("PRAGMA temp_store = MEMORY")
+        return _LOG_IN_USE if busy else None
+
+    def moved_part(self, connection: Connection, key: int) -> None:
+        """Nothing lies elsewhere."""
+
+    def moved_list(self, connection: Connection) -> None:
+        """Nothing lies elsewhere."""
+
     def close(self) -> None:
         with self._lock:
             self._connection.close()
@@ -110,28 +140,6 @@ class SqliteStore:
 
 def _unavailable(path: Path, error: sqlite3.OperationalError | OperationalError) -> StoreUnavailableError:
     return StoreUnavailableError(str(path), str(error.orig if isinstance(error, OperationalError) else error))
-
-
-def _make_private(path: Path) -> None:
-    """Before the first connection: SQLite gives the files beside the database its permissions."""
-    try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        try:
-            # never opened where it exists: closing it again would let go of SQLite's locks in this process
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            path.chmod(0o600)
-    except OSError as error:
-        raise StoreError(str(path), f"cannot be used: {error.strerror}") from None
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What tells the file from another of the same name; None where there is none."""
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_dev, found.st_ino
 
 
 def _engine(path: Path, pragmas: tuple[str, ...], *, pooled: bool) -> Engine:
