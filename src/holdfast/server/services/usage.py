@@ -7,6 +7,7 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
+from holdfast.server.services.reading import text
 from holdfast.server.stores.rows import SpanRow
 from holdfast.server.stores.schema import SPAN_AGGREGATE
 from holdfast.wire import attributes as names
@@ -35,6 +36,7 @@ class _Usage(
         "reasoning": names.REASONING_TOKENS,
         "cost": names.COST_USD,
         "source": names.COST_SOURCE,
+        "tool": names.TOOL_NAME,
         "error_type": names.ERROR_TYPE,
         "repeated": names.USAGE_REPEATED,
     }.get,
@@ -50,6 +52,7 @@ class _Usage(
     reasoning: float | None = None
     cost: float | None = None
     source: str | None = None
+    tool: str | None = None
     error_type: str | None = None
     repeated: bool | None = None
 
@@ -78,11 +81,13 @@ def read_usage(row: SpanRow, attributes: bytes, *, over: bool) -> None:
         row.flags |= SPAN_AGGREGATE
     model = usage.model or usage.requested
     if model and (over or row.model is None):
-        row.model = model[:200]
+        row.model = text(model, 200)
     if usage.provider and (over or row.provider is None):
-        row.provider = usage.provider[:200]
+        row.provider = text(usage.provider, 200)
+    if usage.tool and (over or row.tool is None):
+        row.tool = text(usage.tool, 200)
     if usage.error_type and (over or row.error_type is None):
-        row.error_type = usage.error_type[:200]
+        row.error_type = text(usage.error_type, 200)
     if usage.input is not None and (over or row.input_tokens is None):
         row.input_tokens = _count(usage.input)
     if usage.output is not None and (over or row.output_tokens is None):

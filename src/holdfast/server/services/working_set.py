@@ -8,6 +8,8 @@ from itertools import count
 
 from msgspec import Struct
 
+from holdfast.server.services.facets import FacetPlace, Facets, counts_as_failed, facet_place
+from holdfast.server.services.failing import OF_THE_RUN, Failing
 from holdfast.server.services.reading import usable_id
 from holdfast.server.services.registration import Registrar
 from holdfast.server.services.search_changes import SearchChanges, has_text
@@ -30,6 +32,7 @@ from holdfast.wire.vocabulary import InstanceStatus, Purpose
 __all__ = ["SpanWork", "WorkingSet"]
 
 _PENDING = InstanceStatus.PENDING.value
+_FAILED = InstanceStatus.FAILED.value
 _LIVE = Purpose.LIVE.value
 
 
@@ -44,10 +47,13 @@ class SpanWork(Struct, gc=False):
     """It is in the run's totals; it is taken out of them before it is changed."""
     dirty: bool
     """It is to be written."""
+    failed: bool = False
+    """The store has it as a failure."""
 
 
 def _stored(row: SpanRow) -> SpanWork:
-    return SpanWork(row, BodyRow(row.body_key), known=True, whole=False, counted=True, dirty=False)
+    body, failed = BodyRow(row.body_key), counts_as_failed(row)
+    return SpanWork(row, body, known=True, whole=False, counted=True, dirty=False, failed=failed)
 
 
 class WorkingSet:
@@ -60,6 +66,10 @@ class WorkingSet:
         self.runs: dict[tuple[str, str], InstanceRow] = {}
         self._runs_by_key: dict[int, InstanceRow] = {}
         self._sums: dict[int, RunSums | None] = {}
+        self._places: dict[int, FacetPlace | None] = {}
+        self._failed_before: set[int] = set()
+        self._facets = Facets()
+        self._failing = Failing()
         self._touched: set[int] = set()
         self.spans: dict[tuple[int, str], SpanWork] = {}
         self._new_span_runs: dict[tuple[str, str], InstanceRow] = {}
@@ -101,6 +111,9 @@ class WorkingSet:
     def _enter(self, run: InstanceRow, *, known: bool) -> None:
         self._runs_by_key[run.key] = run
         self._sums[run.key] = run_sums(run) if known else None
+        self._places[run.key] = facet_place(run) if known else None
+        if run.status == _FAILED:
+            self._failed_before.add(run.key)
         self._to_search.enter(run, known=known)
 
     def adopt(self, run: InstanceRow) -> None:
@@ -187,6 +200,7 @@ class WorkingSet:
         """To be called before a span's row is changed."""
         if work.counted:
             add_span(run, work.row, -1)
+            self._facets.add_span(work.row, -1)
             work.counted = False
             self._uncounted.append(work)
         if not work.dirty:
@@ -237,6 +251,7 @@ class WorkingSet:
         """Bring the runs' totals up to what was applied so far; more may follow."""
         for work in self._uncounted:
             add_span(self._runs_by_key[work.row.instance_key], work.row, 1)
+            self._facets.add_span(work.row, 1)
             work.counted = True
         self._uncounted.clear()
 
@@ -254,6 +269,8 @@ class WorkingSet:
             if self._runs_by_key[key].schema_version_id is not None:
                 subject = f"span/{work.row.id}"
                 self.checks[key, subject] = CheckRow(key, subject, self.ticket())
+            if work.row.error_type is not None or work.row.status == _FAILED or work.failed:
+                self._tell_failure(work)
         transaction = self.transaction
         transaction.add_spans([work.row for work in new], [work.body for work in new])
         transaction.update_spans([work.row for work in changed])
@@ -261,6 +278,7 @@ class WorkingSet:
         for key, event_id in transaction.add_events(list(self.events.values())):
             self._runs_by_key[key].events += 1
             self._to_search.event(self._runs_by_key[key], event_id)
+            self._facets.add_event(self.events[key, event_id])
             self.touch(self._runs_by_key[key])
         transaction.set_quality([self._quality[key][name] for key, name in self._quality_changed])
         self._write_runs()
@@ -272,9 +290,23 @@ class WorkingSet:
         if self._dropped:
             count_dropped(transaction.connection, self._dropped)
 
+    def _tell_failure(self, work: SpanWork) -> None:
+        row = work.row
+        if counts_as_failed(row):
+            error = work.body.error
+            if error is None and not work.whole:
+                error = self.whole_body(work).error
+            self._failing.tell_span(self._runs_by_key[row.instance_key], row, error)
+        elif work.failed:
+            self._failing.take_back(row.instance_key, row.id)
+
     def _write_runs(self) -> None:
         runs = [self._runs_by_key[key] for key in self._touched]
         for run in runs:
+            if run.status == _FAILED:
+                self._failing.tell_run(run)
+            elif run.key in self._failed_before:
+                self._failing.take_back(run.key, OF_THE_RUN)
             if run.finished_at is not None and run.started_at is not None:
                 run.duration = max(0, run.finished_at - run.started_at)
         self.transaction.update_instances(runs)
@@ -282,5 +314,7 @@ class WorkingSet:
         for run in runs:
             deltas += rollup_deltas(run.account_id, self._sums[run.key], run_sums(run))
         self.transaction.add_to_rollups(deltas)
+        self._failing.write(self.transaction, self._facets)
+        self._facets.write(self.transaction, runs, self._places)
         judged = {key for key, _ in self._quality_changed}
         add_to_queue(self.transaction, self._to_search.result(runs, judged), self.now)

@@ -18,9 +18,52 @@ from holdfast.server.stores.rows import (
     RollupDelta,
     SpanRow,
 )
+from holdfast.server.stores.rows_facets import FacetRollupRow, FacetRow, FailedRow, FailureGroupRow
 from holdfast.server.stores.run_news import RunsChanged
 
-__all__ = ["Store", "WriteTransaction"]
+__all__ = ["FacetWriter", "Store", "WriteTransaction"]
+
+
+class FacetWriter(Protocol):
+    """The facet tables of one transaction. The caller holds the runs it names, and names each row once."""
+
+    def of_runs(self, instance_keys: Collection[int]) -> list[FacetRow]:
+        """Every facet of the runs."""
+        ...
+
+    def add(self, rows: Sequence[FacetRow]) -> dict[tuple[int, str, str], int]:
+        """Add to the facets' counts, making the rows that do not exist. By key, what `calls` and `errors` of
+        each then come to together."""
+        ...
+
+    def drop(self, keys: Collection[tuple[int, str, str]]) -> None:
+        """Take facets away."""
+        ...
+
+    def set_begun(self, instance_key: int, begun_at: int) -> None:
+        """Set the time under which lists have the run's facets."""
+        ...
+
+    def add_to_rollups(self, rows: Sequence[FacetRollupRow]) -> None:
+        """Add to the hourly sums, making the rows that do not exist and taking away those that no run belongs
+        to any more. The rows come in the order of their keys."""
+        ...
+
+    def failed(self, keys: Collection[tuple[int, str]]) -> dict[tuple[int, str], FailedRow]:
+        """What is known of the failures of these spans, by (instance key, span id)."""
+        ...
+
+    def counted_failures(self, keys: Collection[tuple[int, str]]) -> list[tuple[int, str, str]]:
+        """(instance key, span id, fingerprint) of those that count: see `schema_facets.failed`."""
+        ...
+
+    def set_failed(self, rows: Sequence[FailedRow], gone: Collection[tuple[int, str]]) -> None:
+        """Insert or replace rows; take away those that are gone."""
+        ...
+
+    def add_groups(self, rows: Sequence[FailureGroupRow]) -> None:
+        """Insert groups, or widen their times. The rows come in the order of their keys."""
+        ...
 
 
 class WriteTransaction(Protocol):
@@ -32,6 +75,11 @@ class WriteTransaction(Protocol):
     @property
     def connection(self) -> Connection:
         """The same transaction for SQLAlchemy Core statements; only code in `stores/` may use it."""
+        ...
+
+    @property
+    def facets(self) -> FacetWriter:
+        """What is counted per run and name."""
         ...
 
     def instances(self, account_id: str, ids: Collection[str]) -> dict[str, InstanceRow]:

@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, Connection, Integer, LargeBinary, Table
 
 from holdfast.errors import StoreConflictError
 from holdfast.server.stores import schema
+from holdfast.server.stores.postgres_facets import PostgresFacets
 from holdfast.server.stores.postgres_rollups import add_to_rollups
 from holdfast.server.stores.rows import (
     BodyChange,
@@ -152,12 +153,17 @@ class PostgresTransaction:
         self._connection = connection
         self.runs_changed: set[int] = set()
         self._cursor = driver.cursor(binary=True)
+        self._facets = PostgresFacets(self._cursor)
         self._answered: set[tuple[str, str, str]] = set()
         self._scratch_used: set[str] = set()
 
     @property
     def connection(self) -> Connection:
         return self._connection
+
+    @property
+    def facets(self) -> PostgresFacets:
+        return self._facets
 
     def instances(self, account_id: str, ids: Collection[str]) -> dict[str, InstanceRow]:
         if not ids:

@@ -23,6 +23,7 @@ from holdfast.server.stores.rows import (
     RollupDelta,
     SpanRow,
 )
+from holdfast.server.stores.sqlite_facets import SqliteFacets
 
 __all__ = ["SqliteTransaction"]
 
@@ -129,11 +130,16 @@ class SqliteTransaction:
     def __init__(self, connection: Connection, driver: sqlite3.Connection) -> None:
         self._connection = connection
         self._driver = driver
+        self._facets = SqliteFacets(driver)
         self.runs_changed: set[int] = set()
 
     @property
     def connection(self) -> Connection:
         return self._connection
+
+    @property
+    def facets(self) -> SqliteFacets:
+        return self._facets
 
     def instances(self, account_id: str, ids: Collection[str]) -> dict[str, InstanceRow]:
         found = self._driver.execute(_SELECT_INSTANCES, (_as_json(list(ids)).decode(), account_id))
