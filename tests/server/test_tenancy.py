@@ -56,6 +56,7 @@ def victim(api: Api) -> Ids:
     run = api.get(f"/agent_instance/{run_id}")[1]["details"]
     span = {"agent_instance_id": run_id, "schema_name": _WORD, "name": _WORD, "payload": {"word": _WORD}}
     schema = api.get(f"/agent_schema_version?agent_id={run['agent_id']}")[1]["summaries"][0]
+    score = {"agent_instance_id": run_id, "name": _WORD, "value": 1, "comment": _WORD}
     token = api.post("/api_token", {"details": {"name": _WORD, "agent_id": run["agent_id"]}})[1]["details"]
     return {
         "agent_instance_id": run_id,
@@ -66,6 +67,7 @@ def victim(api: Api) -> Ids:
         "agent_version_id": run["agent_version_id"],
         "agent_schema_version_id": schema["id"],
         "api_token_id": token["id"],
+        "score_id": api.post("/score", {"details": score})[1]["details"]["id"],
         "account_id": "default",
     }
 

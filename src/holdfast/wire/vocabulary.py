@@ -107,6 +107,13 @@ UNNAMED = "(not named)"
 """The facet name of model calls and tool calls that do not say which."""
 
 
+class ScoreSource(StrEnum):
+    """Through which door a score came."""
+
+    API = "api"
+    CONSOLE = "console"
+
+
 class TokenScope(StrEnum):
     """What a token may do. Each includes none of the others; a token carries a set of them."""
 
@@ -184,6 +191,48 @@ class OnError(StrEnum):
 
     STOP = "stop"
     CONTINUE = "continue"
+
+
+class ErasureState(StrEnum):
+    """How far an erasure is. While it runs, what it has come to is already out of sight."""
+
+    RUNNING = "running"
+    COMPLETE = "complete"
+
+
+class ErasureCause(StrEnum):
+    """Why runs were erased: somebody asked, or their time was over."""
+
+    ASKED = "asked"
+    RETENTION = "retention"
+
+
+class RunField(StrEnum):
+    """What runs can be selected by, in words: `agent = "support" and begun < 90d`."""
+
+    RUN = "run"
+    AGENT = "agent"
+    VERSION = "version"
+    ENVIRONMENT = "environment"
+    PURPOSE = "purpose"
+    STATUS = "status"
+    NAME = "name"
+    EXTERNAL_IDENTIFIER = "external_identifier"
+    BEGUN = "begun"
+    FINISHED = "finished"
+
+
+class Comparison(StrEnum):
+    """How a field is compared in a selection of runs. `~` means “contains”."""
+
+    EQUAL = "="
+    UNEQUAL = "!="
+    IN = "in"
+    CONTAINS = "~"
+    BEFORE = "<"
+    UNTIL = "<="
+    AFTER = ">"
+    SINCE = ">="
 
 
 class TraceSpanKind(IntEnum):

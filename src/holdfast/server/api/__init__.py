@@ -8,10 +8,12 @@ from litestar import Router
 
 from holdfast.server.api.agents import AGENT_ROUTES
 from holdfast.server.api.authorize import authorize
+from holdfast.server.api.erasing import ERASING_ROUTES
 from holdfast.server.api.login import LOGIN_ROUTES
 from holdfast.server.api.places import PLACE_ROUTES
 from holdfast.server.api.reading import READING_ROUTES
 from holdfast.server.api.recording import RECORDING_ROUTES
+from holdfast.server.api.scores import SCORE_ROUTES
 from holdfast.server.api.system import SYSTEM_ROUTES
 from holdfast.server.api.tokens import TOKEN_ROUTES
 from holdfast.server.api.traces import TRACE_ROUTES
@@ -19,7 +21,14 @@ from holdfast.server.api.versions import VERSION_ROUTES
 
 __all__ = ["api_routes"]
 
-_MANAGEMENT: Final = [*AGENT_ROUTES, *PLACE_ROUTES, *VERSION_ROUTES, *TOKEN_ROUTES]
+_MANAGEMENT: Final = [
+    *AGENT_ROUTES,
+    *PLACE_ROUTES,
+    *VERSION_ROUTES,
+    *TOKEN_ROUTES,
+    *ERASING_ROUTES,
+    *SCORE_ROUTES,
+]
 
 
 def api_routes() -> list[Router]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from holdfast.server.services.agent_context import AgentContexts
@@ -11,9 +12,12 @@ from holdfast.server.services.api_tokens import ApiTokens
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.changes import Changes
 from holdfast.server.services.deployments import Deployments
+from holdfast.server.services.erasures import Erasures
 from holdfast.server.services.ingest import Ingest
 from holdfast.server.services.mixed_bulk import MixedBulk
 from holdfast.server.services.places import Places
+from holdfast.server.services.retention import RetentionRules
+from holdfast.server.services.scores import Scores
 from holdfast.server.services.span_maker import SpanMaker
 from holdfast.server.services.versions import Versions
 from holdfast.server.stores.base import Store
@@ -31,11 +35,23 @@ class Managed:
     versions: Versions
     tokens: ApiTokens
     contexts: AgentContexts
+    scores: Scores
     span_maker: SpanMaker
     mixed_bulk: MixedBulk
+    erasures: Erasures
+    retention: RetentionRules
 
     @classmethod
-    def over(cls, store: Store, auth: Auth, ingest: Ingest, clock: Callable[[], int]) -> Managed:
+    def over(
+        cls,
+        store: Store,
+        auth: Auth,
+        ingest: Ingest,
+        clock: Callable[[], int],
+        *,
+        erase: Callable[[], Future[None]],
+    ) -> Managed:
+        """`erase` begins to carry out the erasures that have been asked for."""
         changes = Changes(store, clock)
         agents = Agents(store, auth, changes, clock)
         versions = Versions(store, changes)
@@ -46,6 +62,9 @@ class Managed:
             versions=versions,
             tokens=ApiTokens(store, auth, clock),
             contexts=AgentContexts(store, agents, versions),
+            scores=Scores(store, changes),
             span_maker=SpanMaker(store, ingest),
             mixed_bulk=MixedBulk(agents, ingest),
+            erasures=Erasures(store, changes, clock, erase),
+            retention=RetentionRules(store, changes, clock),
         )

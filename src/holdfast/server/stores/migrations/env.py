@@ -10,10 +10,11 @@ from holdfast.server.stores import (
     schema_facets,
     schema_forward,
     schema_retention,
+    schema_scores,
     schema_search,
 )
 
-TABLES = (schema, schema_columnar, schema_facets, schema_forward, schema_retention, schema_search)
+TABLES = (schema, schema_columnar, schema_facets, schema_forward, schema_retention, schema_scores, schema_search)
 """The modules whose tables make up the metadata: importing them adds theirs."""
 
 context.configure(
