@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import threading
-from collections import OrderedDict
-from concurrent.futures import Future
 from dataclasses import replace
 from typing import Final
 
-from holdfast.server.services.run_tree import SpanTree, grow_tree
+from holdfast.server.services.overview import Overview
+from holdfast.server.services.run_tree import SpanTree
+from holdfast.server.services.trees import Trees
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.reads_runs import RunReads
 from holdfast.server.stores.reads_spans import SpanReads
@@ -20,8 +20,6 @@ _MINUTE: Final = 60_000_000_000
 _HOUR: Final = 60 * _MINUTE
 _RECENT: Final = 48 * _HOUR
 _KEPT_SUMS: Final = 1_000
-_KEPT_SPANS: Final = 400_000
-"""Spans in all kept trees: about 200 bytes each."""
 
 
 class Queries:
@@ -30,10 +28,10 @@ class Queries:
     def __init__(self, store: Store) -> None:
         self.runs = RunReads(store)
         self.spans = SpanReads(store)
+        self.overview = Overview(store)
         self._lock = threading.Lock()
         self._older: dict[tuple[str, str | None, int | None], tuple[int, int, RunSums]] = {}
-        self._trees: OrderedDict[int, tuple[RunVersion, SpanTree]] = OrderedDict()
-        self._growing: dict[RunVersion, Future[SpanTree]] = {}
+        self._trees = Trees(self.spans)
 
     def sums(self, wanted: RunFilter, now: int) -> RunSums:
         """As `RunReads.sums`. What older hours add to it may be as old as a minute: there are many of them,
@@ -53,35 +51,5 @@ class Queries:
         return kept[2] + self.runs.sums(replace(wanted, since=recent))
 
     def tree(self, version: RunVersion) -> SpanTree:
-        """The tree of a run, at least as new as `version`. Readers of one version wait for one tree."""
-        with self._lock:
-            kept = self._trees.get(version.key)
-            if kept is not None and kept[0] == version:
-                self._trees.move_to_end(version.key)
-                return kept[1]
-            growing = self._growing.get(version)
-            mine = growing is None
-            if growing is None:
-                growing = self._growing[version] = Future()
-        if not mine:
-            return growing.result()
-        try:
-            tree = grow_tree(self.spans.light(version.key))
-        except BaseException as error:
-            with self._lock:
-                del self._growing[version]
-            growing.set_exception(error)
-            raise
-        self._keep(version, tree)
-        growing.set_result(tree)
-        return tree
-
-    def _keep(self, version: RunVersion, tree: SpanTree) -> None:
-        with self._lock:
-            del self._growing[version]
-            self._trees[version.key] = version, tree
-            self._trees.move_to_end(version.key)
-            while sum(len(other.ids) for _, other in self._trees.values()) > _KEPT_SPANS:
-                if len(self._trees) == 1:
-                    break
-                self._trees.popitem(last=False)
+        """As `Trees.tree`."""
+        return self._trees.tree(version)

@@ -96,6 +96,7 @@ class RunReads:
     """Each method is one read of its own, in the calling thread."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._engine = store.reader
 
     def page(
@@ -167,13 +168,14 @@ class RunReads:
             _i.status,
             _i.updated_at,
             _i.spans_total,
+            _i.spans_failed,
             _i.spans_complete + _i.spans_failed + _i.spans_cancelled,
             _i.events,
             _i.violations,
         ).where(_i.account_id == account_id, _i.id == run_id)
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
-        return None if row is None else RunVersion(row[0], row[1], tuple(row[2:]))
+        return None if row is None else RunVersion(*row)
 
     def sums(self, wanted: RunFilter) -> RunSums:
         """Over the hours of `wanted`, of its agent; its status and text are not looked at."""
@@ -215,13 +217,24 @@ class RunReads:
             query = query.where(e.span_id == span_id)
         query = query.order_by(e.timestamp, e.id).limit(limit)
         with self._engine.connect() as connection:
-            return [RunEvent(*row) for row in connection.execute(query)]
+            found = [RunEvent(*row) for row in connection.execute(query)]
+            moved = self._store.moved_parts(connection, [key]).get(key)
+        if moved is None:
+            return found
+        older = moved.events(limit, span_id=span_id)
+        found += [RunEvent(e.id, e.span_id, e.name, e.level, e.timestamp, e.payload) for e in older]
+        every = {event.id: event for event in found}
+        return sorted(every.values(), key=lambda event: (event.timestamp, event.id))[:limit]
 
     def event_payload(self, key: int, event_id: str) -> bytes | None:
         e = events.c
         query = select(e.payload).where(e.instance_key == key, e.id == event_id)
         with self._engine.connect() as connection:
-            return connection.execute(query).scalar()
+            row = connection.execute(query).first()
+            moved = self._store.moved_parts(connection, [key]).get(key) if row is None else None
+        if moved is not None:
+            return moved.event_payload(event_id)
+        return None if row is None else row[0]
 
     def quality(self, key: int, limit: int) -> list[RunQuality]:
         """The first `limit` judgements of a run by name; those taken away are left out."""

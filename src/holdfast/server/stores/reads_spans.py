@@ -7,28 +7,18 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 import msgspec
+from msgspec.structs import astuple
 from sqlalchemy import ColumnElement, Row, Text, case, func, select
 from sqlalchemy import cast as sql_cast
 from sqlalchemy.dialects.postgresql import aggregate_order_by
 
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.schema import span_bodies, spans, violations
+from holdfast.server.stores.light_spans import LightSpans
+from holdfast.server.stores.rows import BodyRow, SpanRow
+from holdfast.server.stores.schema import BODY_KEY_BITS, span_bodies, spans, violations
 from holdfast.wire.vocabulary import SpanStatus
 
 __all__ = ["LightSpans", "SpanBody", "SpanReads", "SpanRecord"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LightSpans:
-    """All spans of a run with no more than their places in the tree need; lists have one entry a span.
-
-    A start is the arrival where none is known, in nanoseconds; `failed` holds 0 and 1.
-    """
-
-    ids: Sequence[str]
-    parents: Sequence[str | None]
-    starts: Sequence[int]
-    failed: Sequence[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +101,18 @@ def _postgres_array(column: ColumnElement[Any]) -> ColumnElement[str]:
     return func.coalesce(sql_cast(gathered, Text), "[]")
 
 
+_PLACES: Final = [list(spans.columns).index(column) for column in _RECORD]
+
+
+def _moved_record(row: SpanRow) -> SpanRecord:
+    values = astuple(row)
+    return SpanRecord(*(values[place] for place in _PLACES))
+
+
+def _moved_body(row: BodyRow | None) -> SpanBody:
+    return _NOTHING if row is None else SpanBody(*astuple(row)[1:])
+
+
 def _record(row: Row[*tuple[Any, ...]]) -> SpanRecord:
     return SpanRecord(*row)
 
@@ -119,11 +121,12 @@ class SpanReads:
     """Each method is one read of its own, in the calling thread."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._engine = store.reader
         self._array = _sqlite_array if self._engine.dialect.name == "sqlite" else _postgres_array
 
-    def light(self, key: int) -> LightSpans:
-        """The spans of a run in the order of their ids.
+    def light(self, key: int, *, changed_since: int | None = None) -> LightSpans:
+        """The spans of a run in the order of their ids; those only that changed at that time or later.
 
         The database puts each column into one JSON array, which is decoded at once: half the time that a
         hundred thousand rows take, and most of it without the interpreter lock.
@@ -131,18 +134,28 @@ class SpanReads:
         start = func.coalesce(_s.started_at, _s.inserted_at)
         failed = case((_s.status == SpanStatus.FAILED.value, 1), else_=0)
         columns = [self._array(column) for column in (_s.id, _s.parent_span_id, start, failed)]
+        query = select(*columns).where(_s.instance_key == key)
+        if changed_since is not None:
+            query = query.where(_s.updated_at >= changed_since)
         with self._engine.connect() as connection:
-            row = connection.execute(select(*columns).where(_s.instance_key == key)).one()
+            row = connection.execute(query).one()
+            moved = self._store.moved_parts(connection, [key]).get(key)
         ids, parents, starts, flags = cast("tuple[str, str, str, str]", tuple(row))
-        return LightSpans(
+        found = LightSpans(
             ids=_texts(ids), parents=_optional_texts(parents), starts=_numbers(starts), failed=_numbers(flags)
         )
+        return found if moved is None else moved.light().under(found)
 
     def records(self, key: int, ids: Sequence[str]) -> dict[str, SpanRecord]:
         """The spans with these ids that exist, by id. At most a few hundred at a time."""
         query = select(*_RECORD).where(_s.instance_key == key, _s.id.in_(ids))
         with self._engine.connect() as connection:
-            return {row[0]: _record(row) for row in connection.execute(query)}
+            found = {row[0]: _record(row) for row in connection.execute(query)}
+            missing = [span_id for span_id in ids if span_id not in found]
+            moved = self._store.moved_parts(connection, [key]).get(key) if missing else None
+        if moved is not None:
+            found |= {span_id: _moved_record(row) for span_id, row in moved.spans(missing).items()}
+        return found
 
     def record(self, key: int, span_id: str) -> SpanRecord | None:
         return self.records(key, [span_id]).get(span_id)
@@ -154,13 +167,25 @@ class SpanReads:
         )
         with self._engine.connect() as connection:
             row = connection.execute(query).first()
+            key = body_key >> BODY_KEY_BITS
+            moved = self._store.moved_parts(connection, [key]).get(key) if row is None else None
+        if moved is not None:
+            return _moved_body(moved.bodies([body_key]).get(body_key))
         return _NOTHING if row is None else SpanBody(*row)
 
     def errors(self, bodies: Sequence[int]) -> dict[int, bytes]:
         """The recorded errors of some spans, by body key."""
         query = select(span_bodies.c.key, span_bodies.c.error).where(span_bodies.c.key.in_(bodies))
         with self._engine.connect() as connection:
-            return {row[0]: row[1] for row in connection.execute(query) if row[1] is not None}
+            found: dict[int, bytes | None] = {row[0]: row[1] for row in connection.execute(query)}
+            missing: dict[int, list[int]] = {}
+            for body_key in bodies:
+                if body_key not in found:
+                    missing.setdefault(body_key >> BODY_KEY_BITS, []).append(body_key)
+            moved = self._store.moved_parts(connection, missing) if missing else {}
+        for key, part in moved.items():
+            found |= part.errors(missing[key])
+        return {key: error for key, error in found.items() if error is not None}
 
     def violations(self, key: int, span_id: str) -> bytes | None:
         """JSON `[{"part", "path", "message"}, …]`: where a span breaks its schema, or None."""

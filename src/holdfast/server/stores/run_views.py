@@ -112,14 +112,21 @@ class RunSlice:
 
 @dataclass(frozen=True, slots=True)
 class RunVersion:
-    """Changes whenever something of a run has changed that its page shows."""
+    """Changes whenever something of a run has changed that its page shows. `spans` counts all, `failed` those
+    that failed; `updated_at` is nanoseconds."""
 
     key: int
     status: str
-    stamp: tuple[int, ...]
+    updated_at: int
+    spans: int
+    failed: int
+    ended: int
+    events: int
+    violations: int
 
     def __str__(self) -> str:
-        return "-".join(format(part, "x") for part in self.stamp)
+        stamp = self.updated_at, self.spans, self.failed, self.ended, self.events, self.violations
+        return "-".join(format(part, "x") for part in stamp)
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,7 +55,7 @@ def tree_window(
         for place in places
         if tree.ids[place] in records
     )
-    deepest = max(tree.depth, default=0)
+    deepest = tree.height(len(_DEPTHS) + 1) - 1
     return TreeWindow(
         rows=rows,
         first=first,
@@ -121,7 +121,7 @@ def _row(
     x, width = axis.place(started, span.finished_at)
     unsettled = not SpanStatus(span.status).final
     took = (axis.now if span.finished_at is None else span.finished_at) - started
-    inside = tree.end[place] - place - 1
+    inside = tree.end(place) - place - 1
     short = short_id(span.id)
     folded = query.view.hides_inside(tree, place) and inside > 0
     tokens = (span.input_tokens or 0) + (span.output_tokens or 0)
@@ -134,7 +134,7 @@ def _row(
         name=name,
         hint="" if summary == name else summary,
         kind=span_kind(span.schema_name),
-        indent=min(tree.depth[place], _INDENT),
+        indent=min(tree.depth(place), _INDENT),
         status=span.status,
         lost=place in tree.lost,
         selected=selected,
@@ -152,4 +152,4 @@ def _row(
 
 
 def _foldable(view: TreeView, tree: SpanTree, place: int) -> bool:
-    return view.max_depth is None or tree.depth[place] < view.max_depth
+    return view.max_depth is None or tree.depth(place) < view.max_depth
