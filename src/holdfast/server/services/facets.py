@@ -19,7 +19,7 @@ from holdfast.server.stores.schema import SPAN_AGGREGATE
 from holdfast.wire.agent_events import AgentEventName
 from holdfast.wire.vocabulary import UNNAMED, EventLevel, FacetKind, SpanType
 
-__all__ = ["FacetPlace", "Facets", "counts_as_failed", "facet_place", "model_facet"]
+__all__ = ["FacetPlace", "Facets", "counts_as_failed", "facet_place", "model_facet", "take_out_facets"]
 
 _HOUR_NS: Final = 3600 * 1_000_000_000
 _LONGEST: Final = 1 << 50
@@ -160,6 +160,18 @@ class Facets:
             transaction.facets.drop([row.key for row in rows if present[row.key] <= 0])
         rollups.write(transaction)
         self._added.clear()
+
+
+def take_out_facets(transaction: WriteTransaction, runs: Iterable[InstanceRow]) -> None:
+    """Take runs, as they are stored, out of all that is counted here. The caller holds them, and deletes what
+    is left of them in `failed`."""
+    places = {run.key: facet_place(run) for run in runs}
+    rollups = _Rollups()
+    gone = transaction.facets.of_runs(list(places))
+    for row in gone:
+        rollups.add(row, places[row.instance_key], -1, -1)
+    rollups.write(transaction)
+    transaction.facets.drop([row.key for row in gone])
 
 
 def _move(transaction: WriteTransaction, rollups: _Rollups, run: InstanceRow, was: FacetPlace) -> None:
