@@ -308,6 +308,15 @@ class StoreError(RecordingError):
 # --- the command line -------------------------------------------------------------------------------
 
 
+class ForwardingError(RecordingError):
+    """Runs cannot be forwarded to `destination` until somebody changes something."""
+
+    def __init__(self, destination: str, problem: str) -> None:
+        super().__init__(f"{destination}: {problem}")
+        self.destination = destination
+        self.problem = problem
+
+
 class PlannerError(HoldfastError):
     """The demo agent's model could not be asked. `status` is the HTTP status, or None where none came."""
 

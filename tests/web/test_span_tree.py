@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from holdfast.server.services.run_tree import SpanTree, TreeView, short_id
-from holdfast.server.services.run_tree import grow_tree as grow
+from holdfast.server.services.tree_growing import grow_tree as grow
+from holdfast.server.services.tree_growth import grown
 from holdfast.server.stores.reads_spans import LightSpans
 
 Span = tuple[str, str | None, int, str]
@@ -31,15 +32,21 @@ def _span(span_id: str, parent: str | None = None, at: int = 0, status: str = "c
     return span_id, parent, at, status
 
 
-def grow_tree(spans: list[Span]) -> SpanTree:
-    return grow(
-        LightSpans(
-            ids=[span[0] for span in spans],
-            parents=[span[1] for span in spans],
-            starts=[span[2] for span in spans],
-            failed=[int(span[3] == "failed") for span in spans],
-        )
+def _light(spans: list[Span]) -> LightSpans:
+    return LightSpans(
+        ids=[span[0] for span in spans],
+        parents=[span[1] for span in spans],
+        starts=[span[2] for span in spans],
+        failed=[int(span[3] == "failed") for span in spans],
     )
+
+
+def grow_tree(spans: list[Span]) -> SpanTree:
+    return grow(_light(spans))
+
+
+def _depths(tree: SpanTree) -> list[int]:
+    return [tree.depth(place) for place in range(len(tree.ids))]
 
 
 def _shown(tree: SpanTree, view: TreeView) -> list[str]:
@@ -51,10 +58,10 @@ def test_every_span_stands_in_the_tree_once(spans: list[Span]) -> None:
     """Unknown parents, rings and selves included."""
     tree = grow_tree(spans)
     assert sorted(tree.ids) == sorted(span[0] for span in spans)
-    for place, depth in enumerate(tree.depth):
-        inside = range(place + 1, tree.end[place])
-        assert all(tree.depth[at] > depth for at in inside)
-        assert tree.end[place] == len(tree.ids) or tree.depth[tree.end[place]] <= depth
+    for place in range(len(tree.ids)):
+        depth, end = tree.depth(place), tree.end(place)
+        assert all(tree.depth(at) > depth for at in range(place + 1, end))
+        assert end == len(tree.ids) or tree.depth(end) <= depth
         if depth == 0:
             assert tree.ancestors(place) == []
         else:
@@ -87,14 +94,14 @@ def test_brothers_stand_in_the_order_of_their_starts() -> None:
     """And each before those inside it."""
     tree = grow_tree([_span("b", None, 5), _span("a", None, 9), _span("c", "a", 1), _span("d", "b", 30)])
     assert list(tree.ids) == ["b", "d", "a", "c"]
-    assert list(tree.depth) == [0, 1, 0, 1]
+    assert _depths(tree) == [0, 1, 0, 1]
 
 
 def test_a_remote_parent_is_found_by_the_end_of_its_id() -> None:
     """W3C trace context carries 16 hex digits of a UUID."""
     parent = str(uuid.uuid4())
     tree = grow_tree([_span(parent), _span("child", short_id(parent), 1)])
-    assert list(tree.depth) == [0, 1]
+    assert _depths(tree) == [0, 1]
     assert not tree.lost
 
 
@@ -131,4 +138,54 @@ def test_what_hangs_on_a_ring_stays_there() -> None:
     spans = [_span(f"a{number:06}", "z1", number) for number in range(100_000)]
     tree = grow_tree([*spans, _span("z1", "z2"), _span("z2", "z1")])
     assert [tree.ids[place] for place in tree.lost] == ["z1"]
-    assert tree.depth.count(0) == 1
+    assert _depths(tree).count(0) == 1
+
+
+def _told(tree: SpanTree) -> object:
+    return tree.ids, tree.around, tree.starts, tree.failed, tree.lost, tree.first_start, tree.last_start
+
+
+_run = st.lists(
+    st.tuples(st.integers(-1, 60), st.integers(0, 40), st.sampled_from(["complete", "failed"])), max_size=60
+)
+
+
+def _branching(run: list[tuple[int, int, str]], first_parent: str | None) -> list[Span]:
+    """Spans whose parents come before them, by their ids, as a database gives them."""
+    spans: list[Span] = []
+    for number, (parent, at, status) in enumerate(run):
+        inside = f"s{parent % number:02}" if number else first_parent
+        spans.append((f"s{number:02}", None if parent < 0 else inside, at, status))
+    return spans
+
+
+@given(_run, st.data(), st.sampled_from([None, "x"]))
+def test_a_tree_grown_by_what_changed_is_the_tree_of_all(
+    run: list[tuple[int, int, str]], data: st.DataObject, first_parent: str | None
+) -> None:
+    """Whatever was there before, and whatever of it is told again."""
+    spans = _branching(run, first_parent)
+    known: list[Span] = []
+    fresh: list[Span] = []
+    for span in spans:  # a child never comes before its parent here
+        parent_known = span[1] in {None, "x", *(before[0] for before in known)}
+        old = parent_known and (span[1] == "x" or data.draw(st.booleans()))
+        (known if old else fresh).append(span)
+    again = data.draw(st.lists(st.sampled_from(known), unique=True)) if known else []
+    before = [
+        (name, parent, at, "active" if (name, parent, at, status) in again else status)
+        for name, parent, at, status in known
+    ]
+    grown_tree = grown(grow_tree(before), _light(sorted([*fresh, *again])))
+    assert grown_tree is not None
+    assert _told(grown_tree) == _told(grow_tree(spans))
+
+
+def test_a_tree_whose_spans_move_is_grown_anew() -> None:
+    """Another start, another parent, the parent of a lost span: it is said that the old tree is of no use."""
+    tree = grow_tree([_span("a"), _span("b", "a", 1), _span("c", "later", 2)])
+    assert grown(tree, _light([_span("b", "a", 5)])) is None
+    assert grown(tree, _light([_span("b", None, 1)])) is None
+    assert grown(tree, _light([_span("later", None, 0)])) is None
+    assert grown(tree, _light([_span("d", "nobody", 3)])) is None
+    assert grown(tree, _light([_span("d", "b", 3)])) is not None

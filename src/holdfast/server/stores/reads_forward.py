@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
@@ -102,7 +102,7 @@ _RUN: Final = (
     _i.finished_at,
     _i.spans_total,
 )
-_SPAN: Final = (*spans.columns, *span_bodies.columns)
+_SPAN: Final[tuple[ColumnElement[Any], ...]] = (*spans.columns, *span_bodies.columns)
 _WIDTH: Final = len(spans.columns)
 _WITH_NAMES: Final = (
     instances.outerjoin(agents, agents.c.id == _i.agent_id)
@@ -142,13 +142,13 @@ class ForwardReads:
         """All spans of these runs, by run and id."""
         query = select(*_SPAN).select_from(_WHOLE).where(_s.instance_key.in_(keys))
         with self._engine.connect() as connection:
-            return _spans(connection.execute(query.order_by(_s.instance_key, _s.id)))
+            return [_whole(row) for row in connection.execute(query.order_by(_s.instance_key, _s.id))]
 
     def spans_after(self, key: int, span_id: str, limit: int) -> list[WholeSpan]:
         """The spans of a run whose ids come after that one, in the order of their ids."""
         query = select(*_SPAN).select_from(_WHOLE).where(_s.instance_key == key, _s.id > span_id)
         with self._engine.connect() as connection:
-            return _spans(connection.execute(query.order_by(_s.id).limit(limit)))
+            return [_whole(row) for row in connection.execute(query.order_by(_s.id).limit(limit))]
 
     def events(self, keys: Collection[int]) -> list[EventRow]:
         """All events of these runs, in the order of their times."""
@@ -186,5 +186,5 @@ def _run(row: Row[*tuple[Any, ...]]) -> ForwardRun:
     return ForwardRun(*row)
 
 
-def _spans(rows: Iterable[Sequence[Any]]) -> list[WholeSpan]:
-    return [(SpanRow(*row[:_WIDTH]), BodyRow(*row[_WIDTH:])) for row in rows]
+def _whole(row: Row[*tuple[Any, ...]]) -> WholeSpan:
+    return SpanRow(*row[:_WIDTH]), BodyRow(*row[_WIDTH:])

@@ -254,7 +254,7 @@ def _contents(kind: SpanType, found: _Sorted) -> tuple[object, object]:
         if answered is not None:
             result = {"messages": answered}
         elif (documents := content.pop(Content.DOCUMENTS, None)) is not None:
-            result = {"documents": documents[1]}
+            result = {"documents": readable_json(documents[1])}
     if payload is None:
         payload = _take(content, Content.INPUT)
     if result is None:

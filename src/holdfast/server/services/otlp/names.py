@@ -149,6 +149,7 @@ _SPELLINGS: Final[dict[str | Content, tuple[str, ...]]] = {
         "mlflow.spanInputs",
         "gcp.vertex.agent.llm_request",
         "request_data",
+        "gen_ai.retrieval.query.text",
         "ai.value",
         "ai.values",
         "tool.parameters",  # of some the arguments, of others the schema: what came in is surer
@@ -163,6 +164,7 @@ _SPELLINGS: Final[dict[str | Content, tuple[str, ...]]] = {
         "final_result",
         "ai.response.object",
     ),
+    Content.DOCUMENTS: ("gen_ai.retrieval.documents",),
     Content.ANSWER_TEXT: ("ai.response.text", "ai.result.text"),
     Content.ANSWER_CALLS: ("ai.response.toolCalls", "ai.result.toolCalls"),
 }

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec import Raw
 
-from holdfast.server.services.json_read import as_object
+from holdfast.server.services.json_read import as_list
 from holdfast.server.services.otlp.messages import parsed
 from holdfast.server.services.otlp.records import Attributes, TraceEvent
 from holdfast.server.services.otlp.work import (
@@ -89,10 +89,8 @@ def _attributes(work: Work) -> Attributes:
 def _judgement(work: Work, event: TraceEvent) -> QualityRecord:
     known = dict(event.attributes)
     name = text_of(known.pop("gen_ai.evaluation.name", None)) or "quality"
-    whole = known.pop(names.QUALITY, None)
-    if whole is None:
-        whole = {key.removeprefix("gen_ai.evaluation."): value for key, value in known.items()}
-    payload = parsed(whole) if isinstance(whole, str) else as_object(whole)
+    whole = as_list(parsed(known.pop(names.QUALITY, None)))  # in a list, since it may be a text
+    payload = whole[0] if whole else known
     return QualityRecord(
         idempotency_key=work.span.span_id,
         agent_instance_id=work.run_id,

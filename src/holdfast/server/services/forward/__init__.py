@@ -1,0 +1,1 @@
+"""Runs sent on to whoever speaks OTLP."""
