@@ -204,6 +204,42 @@ _ROWS: Final = (
         21_600.0,
         "Seconds of silence after which the server ends a run as failed.",
     ),
+    # --- OpenTelemetry, beside the server's own port
+    (
+        "otlp_grpc_port",
+        "HOLDFAST_OTLP_GRPC_PORT",
+        "int",
+        0,
+        "Port on which `serve` takes OTLP over gRPC. 0: none.",
+    ),
+    (
+        "forward_to",
+        "HOLDFAST_FORWARD_TO",
+        "text",
+        None,
+        "OTLP/HTTP endpoint that the server sends runs on to, such as `http://127.0.0.1:4318`.",
+    ),
+    (
+        "forward_headers",
+        "HOLDFAST_FORWARD_HEADERS",
+        "text",
+        None,
+        "Headers for it: `name=value,name=value`, percent-encoded.",
+    ),
+    (
+        "forward_content",
+        "OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT",
+        "text",
+        "NO_CONTENT",
+        "`SPAN_ONLY` sends on what was said too: messages, arguments, results.",
+    ),
+    (
+        "forward_names",
+        "OTEL_SEMCONV_STABILITY_OPT_IN",
+        "text",
+        None,
+        "`gen_ai_latest_experimental` sends on under the names that came after GenAI 1.41.",
+    ),
 )
 
 SETTINGS: Final[Mapping[str, Setting]] = {
