@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, BinaryIO, Final
+from typing import Annotated, BinaryIO
 from urllib.parse import quote
 
 import msgspec
@@ -16,13 +14,10 @@ import typer
 
 from holdfast._clock import parse_utc
 from holdfast.cli.api import Json, Server
+from holdfast.cli.moments import moment
 from holdfast.cli.output import amount, remarks
-from holdfast.errors import CommandError, InvalidInputError
 
 __all__ = ["export"]
-
-_AGO: Final = re.compile(r"(\d+)([smhdw])")
-_UNIT: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
 def export(
@@ -44,7 +39,7 @@ def export(
     Payloads are as they were recorded. A run that is still live is written as it is now.
     """
     server = Server()
-    floor = None if since is None else _moment(since)
+    floor = None if since is None else moment(since)
     runs = spans = 0
     with _opened(output) as file:
         for found in _wanted(server, run, agent, floor):
@@ -69,17 +64,6 @@ def _whole(server: Server, found: Json) -> Json:
     spans = server.pages("/agent_spans", agent_instance_id=found["id"], include_summaries="true")
     events = server.pages("/agent_events", agent_instance_id=found["id"])
     return {"run": found, "spans": list(spans), "events": list(events)}
-
-
-def _moment(text: str) -> int:
-    """Nanoseconds since 1970 of `12h` (ago) or of an ISO 8601 time."""
-    if ago := _AGO.fullmatch(text.strip().lower()):
-        then = datetime.now(UTC) - timedelta(**{_UNIT[ago.group(2)]: int(ago.group(1))})
-        return parse_utc(then.isoformat())
-    try:
-        return parse_utc(text, "--since")
-    except InvalidInputError as error:
-        raise CommandError(str(error), fix="write 2026-01-31, 12h or 7d", exit_code=2) from None
 
 
 @contextmanager
