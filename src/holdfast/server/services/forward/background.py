@@ -9,15 +9,35 @@ from contextlib import suppress
 from typing import Final
 
 from holdfast.errors import ForwardingError, StoreError
+from holdfast.server.config import ServerConfig
 from holdfast.server.services.forward.forwarder import Forwarder, Forwarding, Stopped
-from holdfast.server.services.forward.receiver import Receiver
+from holdfast.server.services.forward.receiver import Receiver, headers_in
+from holdfast.server.services.forward.spans import ForwardOptions
+from holdfast.server.services.setup import DEFAULT_ACCOUNT
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.reads_forward import ForwardFilter, Place
 
-__all__ = ["BackgroundForwarding"]
+__all__ = ["BackgroundForwarding", "start_forwarding"]
 
 _log: Final = logging.getLogger("holdfast.server")
 _AGAIN: Final = 20.0
 """Seconds until the next try where another process forwards, or something went wrong."""
+
+
+def start_forwarding(
+    config: ServerConfig, store: Store, clock: Callable[[], int]
+) -> BackgroundForwarding | None:
+    """What the settings ask for: runs of the default account that settle from now on; `holdfast forward` sends
+    the earlier ones. None where nothing is asked for. Raises `InvalidInputError` for an unusable address."""
+    if config.forward_to is None:
+        return None
+    receiver = Receiver(config.forward_to, headers_in(config.forward_headers or ""))
+    forwarding = Forwarding(
+        wanted=ForwardFilter(account_id=DEFAULT_ACCOUNT),
+        options=ForwardOptions(content=config.forward_content, newest=config.forward_newest),
+        start=Place(clock(), 0),
+    )
+    return BackgroundForwarding(store, receiver, forwarding, clock)
 
 
 class BackgroundForwarding:

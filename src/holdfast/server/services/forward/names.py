@@ -20,13 +20,9 @@ __all__ = [
     "is_content",
     "newer_attributes",
     "newer_messages",
-    "wants_content",
-    "wants_newest",
 ]
 
 SCHEMA_URL: Final = "https://opentelemetry.io/schemas/1.41.0"
-_OPT_IN: Final = "gen_ai_latest_experimental"
-_CONTENT_ON: Final = frozenset({"true", "1", "span_only", "span_and_event"})
 _RENAMED: Final = {names.CACHE_WRITE_TOKENS: "gen_ai.usage.cache_write.input_tokens"}
 _NOT_OF_AGENTS: Final = (
     names.AGENT_ID,
@@ -60,16 +56,6 @@ OPERATIONS: Final = {
     "agent:retrieval": "retrieval",
 }
 """What the conventions call the operation of a span type that does not say it itself."""
-
-
-def wants_newest(opt_in: str) -> bool:
-    """Whether `OTEL_SEMCONV_STABILITY_OPT_IN` asks for what came after 1.41."""
-    return _OPT_IN in {word.strip() for word in opt_in.split(",")}
-
-
-def wants_content(capture: str) -> bool:
-    """Whether `OTEL_INSTRUMENTATION_GENAI_CAPTURE_MESSAGE_CONTENT` asks for content on spans."""
-    return capture.strip().lower() in _CONTENT_ON
 
 
 def is_content(name: str) -> bool:

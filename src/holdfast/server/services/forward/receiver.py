@@ -14,7 +14,7 @@ from holdfast._version import __version__
 from holdfast.errors import InvalidInputError
 from holdfast.server.services.forward.verdicts import Later, Verdict, WrongPlace, judge
 
-__all__ = ["Receiver", "headers_in", "traces_address"]
+__all__ = ["Receiver", "header_in", "headers_in", "traces_address"]
 
 _PATH: Final = "/v1/traces"
 _LONGEST_ANSWER: Final = 1 << 20
@@ -39,11 +39,17 @@ def headers_in(text: str) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for part in filter(None, map(str.strip, text.split(","))):
-        name, equals, value = part.partition("=")
-        if not equals or not name.strip():
-            raise InvalidInputError("headers", f"{part!r} is no header", "write name=value")
-        found[name.strip().lower()] = unquote(value.strip())
+        name, value = header_in(part)
+        found[name] = unquote(value)
     return found
+
+
+def header_in(text: str) -> tuple[str, str]:
+    """The name, in lower case, and the value of `name=value`. Raises `InvalidInputError`."""
+    name, equals, value = text.partition("=")
+    if not equals or not name.strip():
+        raise InvalidInputError("header", f"{text!r} is no header", "write name=value")
+    return name.strip().lower(), value.strip()
 
 
 class Receiver:
