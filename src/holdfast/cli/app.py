@@ -11,6 +11,7 @@ from holdfast.cli.db import db
 from holdfast.cli.demo import demo
 from holdfast.cli.doctor import doctor
 from holdfast.cli.export import export
+from holdfast.cli.forward import forward
 from holdfast.cli.import_runs import import_runs
 from holdfast.cli.login_link import login_link
 from holdfast.cli.output import JsonFlag, console, print_json, remarks
@@ -56,7 +57,7 @@ def _common(
     del version
 
 
-for command in (serve, demo, login_link, doctor, export, settings):
+for command in (serve, demo, login_link, doctor, export, forward, settings):
     app.command()(command)
 app.command("import")(import_runs)
 app.add_typer(token)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from holdfast._settings import data_dir, read_setting
+from holdfast.wire.genai import wants_content, wants_newest
 
 __all__ = ["ServerConfig"]
 
@@ -17,6 +18,8 @@ class ServerConfig:
     `port` 0 takes any free port. `abandon_after` is in seconds: a run of which nothing was heard for so
     long is ended as failed by the server; the agent's own end still replaces that, should it come.
     `patience` is in seconds: a client that says nothing for so long in the middle of a request is given up.
+    `otlp_grpc_port` 0 takes any free port, None opens none. `forward_content` and `forward_newest` say what goes
+    along to `forward_to`, and under which names.
     """
 
     data: Path
@@ -27,6 +30,11 @@ class ServerConfig:
     abandon_after: float = 6 * 3600.0
     sweep_every: float = 60.0
     patience: float = 30.0
+    otlp_grpc_port: int | None = None
+    forward_to: str | None = None
+    forward_headers: str | None = None
+    forward_content: bool = False
+    forward_newest: bool = False
 
     @classmethod
     def from_settings(
@@ -46,4 +54,9 @@ class ServerConfig:
             port=read_setting("port", port),
             max_body=read_setting("max_body"),
             abandon_after=read_setting("abandon_after"),
+            otlp_grpc_port=read_setting("otlp_grpc_port") or None,
+            forward_to=read_setting("forward_to"),
+            forward_headers=read_setting("forward_headers"),
+            forward_content=wants_content(read_setting("forward_content")),
+            forward_newest=wants_newest(read_setting("forward_names") or ""),
         )
