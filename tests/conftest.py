@@ -10,11 +10,12 @@ from typing import Any
 
 import pytest
 
+from chdb_database import chdb, chdb_directory
 from isolation import isolated, isolated_session
 from needs import need_data
 from postgres_server import postgres_database, postgres_server
 
-__all__ = ["isolated", "isolated_session"]
+__all__ = ["chdb", "chdb_directory", "isolated", "isolated_session"]
 
 
 @pytest.fixture(scope="session")

@@ -24,6 +24,8 @@ class ServerConfig:
 
     data: Path
     database: str | None = None
+    spans: str | None = None
+    spans_after: float = 600.0
     host: str = "127.0.0.1"
     port: int = 4653
     max_body: int = 64 << 20
@@ -42,6 +44,7 @@ class ServerConfig:
         *,
         data: Path | str | None = None,
         database: str | None = None,
+        spans: str | None = None,
         host: str | None = None,
         port: int | None = None,
     ) -> ServerConfig:
@@ -50,6 +53,8 @@ class ServerConfig:
         return cls(
             data=Path(directory) if directory else data_dir(),
             database=read_setting("database", database),
+            spans=read_setting("spans", spans),
+            spans_after=read_setting("spans_after"),
             host=read_setting("host", host),
             port=read_setting("port", port),
             max_body=read_setting("max_body"),

@@ -15,7 +15,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from holdfast.errors import ApiError, StoreConflictError, StoreUnavailableError
+from holdfast.errors import ApiError, SpanStoreUnavailableError, StoreConflictError, StoreUnavailableError
 from holdfast.server.services.apply import Batch, BatchResult, apply_batches
 from holdfast.server.services.working_set import WorkingSet
 from holdfast.server.stores.base import Store, WriteTransaction
@@ -111,6 +111,10 @@ class Committer:
             results = self._commit([batch for batch, _ in group])
         except StoreConflictError:
             _log.warning("a group of %d requests met others too often and is tried one by one", len(group))
+            for batch, future in group:
+                future.set_result(self._alone(batch))
+        except SpanStoreUnavailableError as error:
+            _log.warning("a group of %d requests is tried one by one: %s", len(group), error)
             for batch, future in group:
                 future.set_result(self._alone(batch))
         except StoreUnavailableError as error:

@@ -8,6 +8,8 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
+from holdfast.server.stores.clickhouse.lists import MovedList
+from holdfast.server.stores.clickhouse.reads import MovedPart
 from holdfast.server.stores.rows import (
     BodyChange,
     BodyRow,
@@ -196,6 +198,19 @@ class Store(Protocol):
     def scrub(self) -> str | None:
         """Rewrite what lies on the disk so that nothing of deleted rows can be read there. Writers wait
         meanwhile. What is left to do by others, in a sentence; None: nothing."""
+        ...
+
+    def moved_parts(self, connection: Connection, keys: Collection[int]) -> dict[int, MovedPart]:
+        """What of the runs with these keys lies in the span store, by key; runs of which nothing does are left out.
+
+        To be asked after the runs' spans or events have been read from the same connection of `reader`: then
+        the two together have every one of them. What is in both is newer in the catalogue.
+        """
+        ...
+
+    def moved_list(self, connection: Connection) -> MovedList | None:
+        """What of all runs lies in the span store, as of the connection's state of the catalogue, which must be
+        one for the whole of its transaction (`span_list.one_state`); None where there is no span store."""
         ...
 
     def close(self) -> None: ...

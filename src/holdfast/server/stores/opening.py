@@ -12,10 +12,13 @@ from sqlalchemy.exc import ArgumentError
 
 from holdfast.errors import StoreError
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.clickhouse.connection import clickhouse_url
 from holdfast.server.stores.migrate import current_revision, head_revision
+from holdfast.server.stores.moving_state import anything_moved
 from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.tiered import TieredStore
 
-__all__ = ["DatabaseState", "database_state", "open_database"]
+__all__ = ["DatabaseState", "database_state", "open_database", "open_tiered"]
 
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 
@@ -30,9 +33,32 @@ class DatabaseState(Struct, frozen=True, kw_only=True):
     current: bool
 
 
-def open_database(file: Path, address: str | None) -> Store:
+def open_database(file: Path, address: str | None, spans: str | None = None) -> Store:
     """The PostgreSQL database at `address` (`postgresql://user:password@host:port/name`), without one the
-    SQLite file; with today's tables. Raises `StoreError`."""
+    SQLite file; with today's tables. `spans` is the address of a span store behind it: then it is a
+    `TieredStore`. Raises `StoreError`, also where spans lie in a span store and none is given."""
+    catalogue = _open_catalogue(file, address)
+    try:
+        if spans is not None:
+            return open_tiered(catalogue, spans)
+        with catalogue.reader.connect() as connection:
+            if anything_moved(connection):
+                raise StoreError(
+                    str(file) if address is None else make_url(address).render_as_string(hide_password=True),
+                    "has spans in ClickHouse; say where with --spans or HOLDFAST_SPANS",
+                )
+    except BaseException:
+        catalogue.close()
+        raise
+    return catalogue
+
+
+def open_tiered(catalogue: Store, spans: str) -> TieredStore:
+    """With the span store at that address behind it; see `ClickHouse`. Raises `StoreError`."""
+    return TieredStore(catalogue, clickhouse_url(spans))
+
+
+def _open_catalogue(file: Path, address: str | None) -> Store:
     if address is None:
         return SqliteStore(file)
     url = _postgres_url(address)

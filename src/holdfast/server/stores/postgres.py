@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import psycopg
 from psycopg import errors
-from sqlalchemy import Engine, ExceptionContext, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import NullPool
 
 from holdfast.errors import StoreConflictError, StoreError, StoreUnavailableError
+from holdfast.server.stores.clickhouse.reads import MovedPart
 from holdfast.server.stores.migrate import upgrade
 from holdfast.server.stores.postgres_news import PostgresNews
 from holdfast.server.stores.postgres_text import accept_any_text
@@ -26,6 +27,10 @@ __all__ = ["MIGRATION_LOCK", "PostgresStore"]
 MIGRATION_LOCK: Final = 0x686F6C64
 """Servers that start at once wait for each other with this advisory lock: one migrates."""
 
+_VACUUM: Final = (
+    "PostgreSQL makes room of deleted rows at its next VACUUM, and keeps them in archived logs and in backups "
+    "until those are dropped"
+)
 _CONFLICTS: Final = (
     errors.DeadlockDetected,
     errors.SerializationFailure,
@@ -81,6 +86,15 @@ class PostgresStore:
         with self._lock:
             if self._others is None:
                 self._others = PostgresNews(self._address, self._news.tell)
+
+    def moved_parts(self, connection: Connection, keys: Collection[int]) -> dict[int, MovedPart]:
+        return {}
+
+    def moved_list(self, connection: Connection) -> None:
+        """Nothing lies elsewhere."""
+
+    def scrub(self) -> str | None:
+        return _VACUUM
 
     def close(self) -> None:
         if self._others is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Generator
+from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from shutil import disk_usage
@@ -15,6 +15,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from holdfast.errors import StoreError, StoreUnavailableError
+from holdfast.server.stores.clickhouse.reads import MovedPart
 from holdfast.server.stores.migrate import upgrade
 from holdfast.server.stores.run_news import RunNews, RunsChanged
 from holdfast.server.stores.sqlite_file import file_identity, make_private
@@ -125,8 +126,8 @@ class SqliteStore:
                 driver.execute("PRAGMA temp_store = MEMORY")
         return _LOG_IN_USE if busy else None
 
-    def moved_part(self, connection: Connection, key: int) -> None:
-        """Nothing lies elsewhere."""
+    def moved_parts(self, connection: Connection, keys: Collection[int]) -> dict[int, MovedPart]:
+        return {}
 
     def moved_list(self, connection: Connection) -> None:
         """Nothing lies elsewhere."""

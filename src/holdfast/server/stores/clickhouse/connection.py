@@ -71,11 +71,14 @@ class ClickHouse:
         self, query: str, parameters: Mapping[str, object], *, as_bytes: Sequence[str] = ()
     ) -> Sequence[tuple[Any, ...]]:
         """The rows of the answer; the columns named in `as_bytes` as bytes instead of text."""
-        formats = dict.fromkeys(as_bytes, "bytes")
+        formats: dict[str, str | dict[str, str]] = dict.fromkeys(as_bytes, "bytes")
         return self._ask(
-            lambda client: list(
-                client.query(query, parameters=dict(parameters), column_formats=formats).result_rows
-            )
+            lambda client: [
+                tuple(row)
+                for row in client.query(
+                    query, parameters=dict(parameters), column_formats=formats
+                ).result_rows
+            ]
         )
 
     def columns(self, query: str, parameters: Mapping[str, object]) -> Sequence[Column]:

@@ -76,7 +76,9 @@ class MovedWrites:
         """Let the span store drop by itself what was filed longer ago than that many days; None: nothing."""
         for table in (SPANS, EVENTS):
             if days is not None:
-                self._database.run(f"ALTER TABLE {table} MODIFY TTL {_END.format(seconds=int(days) * 86_400)}")
+                self._database.run(
+                    f"ALTER TABLE {table} MODIFY TTL {_END.format(seconds=int(days) * 86_400)}"
+                )
             elif self._has_ttl(table):
                 self._database.run(f"ALTER TABLE {table} REMOVE TTL")
 

@@ -1,0 +1,109 @@
+"""Who moves spans, the numbers of batches, and what is left to do in the span store: the catalogue's notes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Final
+
+from msgspec import Struct
+from sqlalchemy import Connection, delete, func, insert, select, update
+
+from holdfast.server.stores.base import WriteTransaction
+from holdfast.server.stores.schema_columnar import moved_runs, span_batches, span_erasures, span_mover
+
+__all__ = [
+    "Moving",
+    "anything_moved",
+    "batches_left",
+    "close_batches",
+    "erasures_left",
+    "forget_erasures",
+    "give_back",
+    "newest_batch",
+    "note_progress",
+    "open_batches",
+    "take_over",
+]
+
+_NAME: Final = "spans"
+_m: Final = span_mover.c
+
+
+class Moving(Struct, frozen=True, kw_only=True):
+    """`newest` is the number of the last batch; every settled run whose `updated_at` is at most `moved_until`
+    has been moved."""
+
+    newest: int
+    moved_until: int
+
+
+def take_over(transaction: WriteTransaction, holder: str, now: int, until: int) -> Moving | None:
+    """Become, or stay, the one who moves spans until that time; None while it is somebody else."""
+    connection = transaction.connection
+    row = connection.execute(select(span_mover).where(_m.name == _NAME).with_for_update()).first()
+    if row is None:
+        connection.execute(
+            insert(span_mover).values(name=_NAME, holder=holder, until=until, batch=0, moved_until=-1)
+        )
+        return Moving(newest=0, moved_until=-1)
+    if row.holder != holder and row.until > now:
+        return None
+    connection.execute(update(span_mover).where(_m.name == _NAME).values(holder=holder, until=until))
+    return Moving(newest=row.batch, moved_until=row.moved_until)
+
+
+def give_back(transaction: WriteTransaction, holder: str) -> None:
+    """Another one may move spans at once."""
+    mine = (_m.name == _NAME) & (_m.holder == holder)
+    transaction.connection.execute(update(span_mover).where(mine).values(until=0))
+
+
+def note_progress(transaction: WriteTransaction, holder: str, moved_until: int) -> None:
+    """It never goes back."""
+    mine = (_m.name == _NAME) & (_m.holder == holder) & (_m.moved_until < moved_until)
+    transaction.connection.execute(update(span_mover).where(mine).values(moved_until=moved_until))
+
+
+def open_batches(transaction: WriteTransaction, holder: str, count: int, until: int) -> int | None:
+    """The first of `count` new numbers, higher than all before; None where somebody else has taken over."""
+    connection = transaction.connection
+    mine = (_m.name == _NAME) & (_m.holder == holder)
+    newest = connection.execute(select(_m.batch).where(mine).with_for_update()).scalar()
+    if newest is None:
+        return None
+    connection.execute(update(span_mover).where(mine).values(batch=newest + count, until=until))
+    connection.execute(insert(span_batches), [{"batch": newest + 1 + n} for n in range(count)])
+    return int(newest) + 1
+
+
+def close_batches(transaction: WriteTransaction, batches: Collection[int]) -> int:
+    """From its commit on they count; how many were still open."""
+    return transaction.connection.execute(
+        delete(span_batches).where(span_batches.c.batch.in_(batches))
+    ).rowcount
+
+
+def anything_moved(connection: Connection) -> bool:
+    """Whether something of the record lies in a span store."""
+    return connection.execute(select(moved_runs.c.instance_key).limit(1)).first() is not None
+
+
+def batches_left(connection: Connection) -> list[int]:
+    """The batches that were begun and not finished."""
+    return list(connection.execute(select(span_batches.c.batch).order_by(span_batches.c.batch)).scalars())
+
+
+def newest_batch(connection: Connection) -> int:
+    return connection.execute(select(func.max(_m.batch)).where(_m.name == _NAME)).scalar() or 0
+
+
+def erasures_left(connection: Connection, limit: int) -> list[tuple[str, int]]:
+    """Account and key of runs that are to be taken out of the span store."""
+    e = span_erasures.c
+    wanted = select(e.account_id, e.instance_key).order_by(e.instance_key).limit(limit)
+    return [(row.account_id, row.instance_key) for row in connection.execute(wanted)]
+
+
+def forget_erasures(transaction: WriteTransaction, keys: Collection[int]) -> None:
+    """They are out of it."""
+    transaction.connection.execute(delete(span_erasures).where(span_erasures.c.instance_key.in_(keys)))
