@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 PAGES = (
     "/runs",
     "/runs?q=nothing+like+it",
+    "/quality",
     "/runs/refund-1",
     "/runs/refund-1?span=refund-1-llm",
     f"/runs/{quote(quote(HOSTILE_ID, safe=''), safe='')}",

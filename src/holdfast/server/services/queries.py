@@ -10,6 +10,7 @@ from holdfast.server.services.overview import Overview
 from holdfast.server.services.run_tree import SpanTree
 from holdfast.server.services.trees import Trees
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.reads_quality import QualityReads
 from holdfast.server.stores.reads_runs import RunReads
 from holdfast.server.stores.reads_spans import SpanReads
 from holdfast.server.stores.run_views import RunFilter, RunSums, RunVersion
@@ -28,6 +29,7 @@ class Queries:
     def __init__(self, store: Store) -> None:
         self.runs = RunReads(store)
         self.spans = SpanReads(store)
+        self.quality = QualityReads(store)
         self.overview = Overview(store)
         self._lock = threading.Lock()
         self._older: dict[tuple[str, str | None, int | None], tuple[int, int, RunSums]] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any, Final
 
 from litestar import Response, Router, get
@@ -10,10 +11,12 @@ from litestar.params import FromPath
 from litestar.response import Redirect
 
 from holdfast.errors import ApiError
-from holdfast.server.services.access import browser_session
 from holdfast.server.services.own_path import is_own_path
 from holdfast.server.web.answers import PAGE_ERRORS, THEME_COOKIE, AnyRequest, html, shell_of
+from holdfast.server.web.overview.routes import overview_routes
 from holdfast.server.web.pages import LoginPage, Theme
+from holdfast.server.web.plotly_js import PLOTLY_FILE, plotly_js
+from holdfast.server.web.quality.routes import quality_routes
 from holdfast.server.web.render import load_templates, static_file
 from holdfast.server.web.run.routes import run_routes
 from holdfast.server.web.runs.routes import run_list_routes
@@ -22,12 +25,6 @@ from holdfast.wire.vocabulary import ErrorCode
 __all__ = ["web_routes"]
 
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
-
-
-@get("/", include_in_schema=False)
-async def home(request: AnyRequest) -> Redirect:
-    await browser_session(request)
-    return Redirect("/runs", status_code=303)
 
 
 @get("/theme", include_in_schema=False)
@@ -47,12 +44,20 @@ async def login_help(request: AnyRequest) -> Response[bytes]:
 
 
 @get("/static/{version:str}/{name:str}", include_in_schema=False)
-async def static(version: FromPath[str], name: FromPath[str]) -> Response[bytes]:
+async def static(request: AnyRequest, version: FromPath[str], name: FromPath[str]) -> Response[bytes]:
     del version  # it only tells caches that the content is another
+    if name == PLOTLY_FILE:
+        return await asyncio.to_thread(_plotly, request.headers.get("accept-encoding", ""))
     file = static_file(name)
     if file is None:
         raise ApiError(404, ErrorCode.NOT_FOUND, "There is no such file.")
     return Response(file.content, media_type=file.media_type, headers=_FOR_EVER)
+
+
+def _plotly(accepted: str) -> Response[bytes]:
+    content, encoding = plotly_js(accepted)
+    headers = {"Vary": "Accept-Encoding", **({"Content-Encoding": encoding} if encoding else {})}
+    return Response(content, media_type="text/javascript", headers=_FOR_EVER | headers)
 
 
 def web_routes() -> list[Router]:
@@ -61,7 +66,15 @@ def web_routes() -> list[Router]:
     return [
         Router(
             "/",
-            route_handlers=[home, *run_list_routes(), run_routes(), set_theme, login_help, static],
+            route_handlers=[
+                *overview_routes(),
+                *run_list_routes(),
+                *quality_routes(),
+                run_routes(),
+                set_theme,
+                login_help,
+                static,
+            ],
             exception_handlers=PAGE_ERRORS,
         )
     ]

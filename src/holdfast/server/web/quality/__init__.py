@@ -1,0 +1,1 @@
+"""What is thought of the runs: scores from people and programs, quality from the agents themselves."""

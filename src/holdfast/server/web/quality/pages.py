@@ -1,0 +1,67 @@
+"""What the template of the quality page sees."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from holdfast.server.web.pages import Choice, Page, TimeView
+from holdfast.server.web.sparkline import Sparkline
+
+__all__ = ["Opinion", "QualityPage", "QualityRow", "ScoreRowView"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScoreRowView:
+    """The scores of one name that one agent's runs got."""
+
+    name: str
+    agent: str
+    agent_href: str
+    count: str
+    mean: str
+    spread: str
+    trend: Sparkline
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """One score with what was said about it. `tone` is `up`, `down` or empty, for thumbs."""
+
+    href: str
+    run: str
+    name: str
+    value: str
+    tone: str
+    comment: str
+    author: str
+    time: TimeView
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityRow:
+    """One number in the quality records of one name, or (`field` empty) such records without numbers."""
+
+    name: str
+    field: str
+    agent: str
+    agent_href: str
+    count: str
+    mean: str
+    violations: int
+    trend: Sparkline | None
+    latest: str
+    latest_href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QualityPage(Page):
+    template: ClassVar[str] = "quality.html"
+
+    agents: tuple[Choice, ...]
+    ranges: tuple[Choice, ...]
+    scores: tuple[ScoreRowView, ...]
+    opinions: tuple[Opinion, ...]
+    records: tuple[QualityRow, ...]
+    clipped: str
+    filtered: bool
