@@ -114,6 +114,14 @@ class ScoreSource(StrEnum):
     CONSOLE = "console"
 
 
+class SearchKind(StrEnum):
+    """Whose text was found."""
+
+    RUN = "run"
+    SPAN = "span"
+    EVENT = "event"
+
+
 class TokenScope(StrEnum):
     """What a token may do. Each includes none of the others; a token carries a set of them."""
 
