@@ -8,27 +8,18 @@ from __future__ import annotations
 from typing import Any, Final
 
 import msgspec
-from google.rpc.status_pb2 import Status
 from litestar import Request, Response, post
-from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
-    ExportTracePartialSuccess,
-    ExportTraceServiceResponse,
-)
 
 from holdfast.errors import ApiError
 from holdfast.server.api.body import read_body
 from holdfast.server.services.access import principal_by, services_of
+from holdfast.server.services.otlp.answers import TOKEN_HEADERS, authorization, export_response, rpc_status
 from holdfast.server.services.otlp.export import Encoding, Outcome
 from holdfast.wire.vocabulary import ErrorCode, TokenScope
 
 __all__ = ["TRACE_ROUTES"]
 
 _AnyRequest = Request[Any, Any, Any]
-_TOKEN_HEADERS: Final = ("x-holdfast-token", "x-api-key", "api-key")
-"""Where the token may stand instead, for exporters whose settings cannot say `Authorization`."""
-
-_GRPC_CODES: Final = {400: 3, 401: 16, 403: 7, 404: 5, 413: 8, 415: 3, 422: 3, 429: 8, 503: 14}
-_GRPC_INTERNAL: Final = 13
 _encode: Final = msgspec.json.Encoder().encode
 
 
@@ -59,10 +50,8 @@ def _encoding(request: _AnyRequest) -> Encoding:
 
 
 def _authorization(request: _AnyRequest) -> str | None:
-    for name in _TOKEN_HEADERS:
-        if token := request.headers.get(name):
-            return f"Bearer {token}"
-    return request.headers.get("authorization")
+    token = next(filter(None, map(request.headers.get, TOKEN_HEADERS)), None)
+    return authorization(token, request.headers.get("authorization"))
 
 
 def _answer(outcome: Outcome, encoding: Encoding) -> Response[bytes]:
@@ -73,20 +62,15 @@ def _answer(outcome: Outcome, encoding: Encoding) -> Response[bytes]:
             told = {"rejectedSpans": str(outcome.rejected), "errorMessage": outcome.problem}
             partial["partialSuccess"] = told
         return Response(_encode(partial), media_type=encoding.value)
-    message = ExportTraceServiceResponse()
-    if outcome.rejected:
-        message.partial_success.CopyFrom(
-            ExportTracePartialSuccess(rejected_spans=outcome.rejected, error_message=outcome.problem)
-        )
-    return Response(message.SerializeToString(), media_type=encoding.value)
+    return Response(export_response(outcome), media_type=encoding.value)
 
 
 def _refusal(error: ApiError, encoding: Encoding) -> Response[bytes]:
-    code = _GRPC_CODES.get(error.status, _GRPC_INTERNAL)
+    status = rpc_status(error)
     if encoding is Encoding.JSON:
-        body = _encode({"code": code, "message": error.message})
+        body = _encode({"code": status.code, "message": error.message})
     else:
-        body = Status(code=code, message=error.message).SerializeToString()
+        body = status.SerializeToString()
     headers = {} if error.retry_after is None else {"Retry-After": f"{error.retry_after:.0f}"}
     return Response(body, status_code=error.status, media_type=encoding.value, headers=headers)
 

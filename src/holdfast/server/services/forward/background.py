@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 from holdfast.errors import ForwardingError, StoreError
@@ -17,27 +17,32 @@ from holdfast.server.services.setup import DEFAULT_ACCOUNT
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.reads_forward import ForwardFilter, Place
 
-__all__ = ["BackgroundForwarding", "start_forwarding"]
+__all__ = ["BackgroundForwarding", "forwarding"]
 
 _log: Final = logging.getLogger("holdfast.server")
 _AGAIN: Final = 20.0
 """Seconds until the next try where another process forwards, or something went wrong."""
 
 
-def start_forwarding(
-    config: ServerConfig, store: Store, clock: Callable[[], int]
-) -> BackgroundForwarding | None:
-    """What the settings ask for: runs of the default account that settle from now on; `holdfast forward` sends
-    the earlier ones. None where nothing is asked for. Raises `InvalidInputError` for an unusable address."""
+@contextmanager
+def forwarding(config: ServerConfig, store: Store, clock: Callable[[], int]) -> Generator[None]:
+    """For the length of the block forward what the settings ask for, if anything: runs of the default account
+    that settle from now on; `holdfast forward` sends the earlier ones. Raises `InvalidInputError` for an
+    address or headers that cannot be used."""
     if config.forward_to is None:
-        return None
+        yield
+        return
     receiver = Receiver(config.forward_to, headers_in(config.forward_headers or ""))
-    forwarding = Forwarding(
+    what = Forwarding(
         wanted=ForwardFilter(account_id=DEFAULT_ACCOUNT),
         options=ForwardOptions(content=config.forward_content, newest=config.forward_newest),
         start=Place(clock(), 0),
     )
-    return BackgroundForwarding(store, receiver, forwarding, clock)
+    background = BackgroundForwarding(store, receiver, what, clock)
+    try:
+        yield
+    finally:
+        background.close()
 
 
 class BackgroundForwarding:
