@@ -22,6 +22,7 @@ from holdfast.server.services.checker import Checker
 from holdfast.server.services.commit import Committer
 from holdfast.server.services.context import Services
 from holdfast.server.services.followers import Followers
+from holdfast.server.services.forward.background import forwarding
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
 from holdfast.server.services.ingest import Ingest
@@ -85,14 +86,27 @@ def open_services(config: ServerConfig) -> Generator[Services]:
         store.close()
 
 
+@asynccontextmanager
+async def _grpc_port(services: Services) -> AsyncGenerator[int | None]:
+    if services.config.otlp_grpc_port is None:
+        yield None
+        return
+    from holdfast.server.api.otlp_grpc import grpc_traces  # an extra, and 100 ms to import
+
+    async with grpc_traces(services) as port:
+        yield port
+
+
 def create_app(config: ServerConfig) -> Litestar:
     """The application; its lifespan opens the database and closes it."""
 
     @asynccontextmanager
     async def lifespan(app: Litestar) -> AsyncGenerator[None]:
-        with open_services(config) as services:
+        with open_services(config) as services, forwarding(config, services.store, utc_now_ns):
             app.state.services = services
-            yield
+            async with _grpc_port(services) as port:
+                app.state.otlp_grpc_port = port
+                yield
 
     def protected(app: ASGIApp) -> Protection:
         return Protection(app, local_only=is_loopback(config.host))

@@ -26,13 +26,14 @@ __all__ = ["Listening", "background_server", "serve"]
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listening:
     """A server that answers. `token` has every scope; `login_url` logs one browser in, once, within
-    15 minutes. `services` are the running server's own."""
+    15 minutes. `services` are the running server's own. `otlp_grpc_port` is None where none is open."""
 
     url: str
     token: str
     login_url: str
     version: str
     services: Services
+    otlp_grpc_port: int | None = None
 
 
 def serve(config: ServerConfig, *, ready: Callable[[Listening], None] | None = None) -> None:
@@ -119,6 +120,7 @@ class _Server(uvicorn.Server):
                     login_url=f"{url}/login?code={services.auth.login_code(DEFAULT_ACCOUNT)}",
                     version=__version__,
                     services=services,
+                    otlp_grpc_port=self._app.state.otlp_grpc_port,
                 )
             )
 
