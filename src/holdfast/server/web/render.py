@@ -11,6 +11,7 @@ from typing import Final
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from holdfast.server.web.pages import Shown
+from holdfast.server.web.plotly_js import PLOTLY_FILE, plotly_version
 
 __all__ = [
     "STATIC_FILES",
@@ -26,6 +27,8 @@ _HERE: Final = Path(__file__).parent
 STATIC_FILES: Final = {
     "console.css": "text/css",
     "app.js": "text/javascript",
+    "charts.js": "text/javascript",
+    "overview.js": "text/javascript",
     "run.js": "text/javascript",
     "icons.svg": "image/svg+xml",
     "favicon.svg": "image/svg+xml",
@@ -57,6 +60,8 @@ def _version() -> str:
 
 def static_url(name: str) -> str:
     """The address of a file, which may be kept for ever. Raises `KeyError` for a file that is not there."""
+    if name == PLOTLY_FILE:
+        return f"/static/plotly-{plotly_version()}/{name}"
     if name not in STATIC_FILES:
         raise KeyError(name)
     return f"/static/{_version()}/{name}"

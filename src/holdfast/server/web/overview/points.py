@@ -1,0 +1,37 @@
+"""The points in time of a range, and the rows of a chart's table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from holdfast._clock import iso_utc
+from holdfast.server.web.format import utc_text
+from holdfast.server.web.overview.material import Material
+from holdfast.server.web.overview.pages import Cell, PointRow
+from holdfast.server.web.pages import TimeView
+from holdfast.server.web.scope import HOUR
+
+__all__ = ["point_rows"]
+
+_DAY_HOURS = 24
+
+
+def point_rows(material: Material, cells: Callable[[int], Sequence[Cell]]) -> tuple[PointRow, ...]:
+    """One row for every point of the range; `cells` are those of the hour at which it begins."""
+    whole_days = material.period.step >= _DAY_HOURS
+    return tuple(
+        PointRow(
+            time=_time(hour, whole_days=whole_days),
+            whole_days=whole_days,
+            href=material.bucket_scope(hour).url("/runs"),
+            cells=tuple(cells(hour)),
+        )
+        for hour in material.period.buckets
+    )
+
+
+def _time(hour: int, *, whole_days: bool) -> TimeView:
+    text = utc_text(hour * HOUR)
+    return TimeView(
+        iso=iso_utc(hour * HOUR), text=text[:10] if whole_days else text[5:16], title=f"{text[:16]} UTC"
+    )
