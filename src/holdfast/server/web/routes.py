@@ -16,6 +16,7 @@ from holdfast.server.web.answers import PAGE_ERRORS, THEME_COOKIE, AnyRequest, h
 from holdfast.server.web.overview.routes import overview_routes
 from holdfast.server.web.pages import LoginPage, Theme
 from holdfast.server.web.plotly_js import PLOTLY_FILE, plotly_js
+from holdfast.server.web.quality.routes import quality_routes
 from holdfast.server.web.render import load_templates, static_file
 from holdfast.server.web.run.routes import run_routes
 from holdfast.server.web.runs.routes import run_list_routes
@@ -68,6 +69,7 @@ def web_routes() -> list[Router]:
             route_handlers=[
                 *overview_routes(),
                 *run_list_routes(),
+                *quality_routes(),
                 run_routes(),
                 set_theme,
                 login_help,
