@@ -28,7 +28,7 @@ def serve(
 ) -> None:
     """Start the server. Ctrl-C or SIGTERM ends it, after what it accepted is written.
 
-    With --json it prints one line, {"url", "login_url", "data", "version"}, when it answers.
+    With --json it prints one line, {"url", "login_url", "data", "version", "otlp_grpc_port"}, when it answers.
     """
     from holdfast.cli.serve_run import (
         run_server,  # the server takes a second to import: not for every command

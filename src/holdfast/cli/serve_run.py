@@ -27,10 +27,13 @@ def run_server(config: ServerConfig, *, open_browser: bool, json: bool) -> None:
                     "login_url": login_url,
                     "data": str(config.data),
                     "version": __version__,
+                    "otlp_grpc_port": listening.otlp_grpc_port,
                 }
             )
         else:
             _greet(near_address(listening.url), login_url, store_state(config).address)
+            if listening.otlp_grpc_port is not None:
+                console.print(f"  OTLP     gRPC on port {listening.otlp_grpc_port}", markup=False)
         if open_browser:
             webbrowser.open(login_url)
 

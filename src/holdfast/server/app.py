@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import asynccontextmanager, contextmanager
+from importlib.util import find_spec
 from typing import Final
+from urllib.parse import urlsplit
 
 from litestar import Litestar
 from litestar.openapi.config import OpenAPIConfig
@@ -13,6 +15,7 @@ from litestar.types import ASGIApp
 
 from holdfast._clock import utc_now_ns
 from holdfast._version import __version__
+from holdfast.errors import InvalidInputError, MissingExtraError
 from holdfast.server.api import api_routes
 from holdfast.server.api.errors import HANDLERS
 from holdfast.server.api.protection import Protection, is_loopback
@@ -23,6 +26,7 @@ from holdfast.server.services.commit import Committer
 from holdfast.server.services.context import Services
 from holdfast.server.services.followers import Followers
 from holdfast.server.services.forward.background import forwarding
+from holdfast.server.services.forward.receiver import headers_in, traces_address
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
 from holdfast.server.services.ingest import Ingest
@@ -86,6 +90,17 @@ def open_services(config: ServerConfig) -> Generator[Services]:
         store.close()
 
 
+def _check(config: ServerConfig) -> None:
+    """What would else fail only while the server starts. Raises `HoldfastError`."""
+    if config.forward_to is not None:
+        address = urlsplit(traces_address(config.forward_to))
+        headers_in(config.forward_headers or "")
+        if address.port == config.port and is_loopback(address.hostname or "") and is_loopback(config.host):
+            raise InvalidInputError("forward_to", "is this server itself", "name the one to forward to")
+    if config.otlp_grpc_port is not None and find_spec("grpc") is None:
+        raise MissingExtraError("grpcio", "grpc", "OTLP over gRPC")
+
+
 @asynccontextmanager
 async def _grpc_port(services: Services) -> AsyncGenerator[int | None]:
     if services.config.otlp_grpc_port is None:
@@ -107,6 +122,8 @@ def create_app(config: ServerConfig) -> Litestar:
             async with _grpc_port(services) as port:
                 app.state.otlp_grpc_port = port
                 yield
+
+    _check(config)
 
     def protected(app: ASGIApp) -> Protection:
         return Protection(app, local_only=is_loopback(config.host))
