@@ -13,6 +13,7 @@ from holdfast.server.services.setup import DEFAULT_ACCOUNT
 from holdfast.server.services.working_set import WorkingSet
 from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.schema_facets import facet_rollups, failed, run_facets
 from holdfast.wire.operations import Operation
 from holdfast.wire.vocabulary import OnError, TokenScope
 
@@ -65,6 +66,18 @@ def picture(store: Store) -> dict[str, Any]:
         "quality": sorted(
             ({**row, "instance_key": keys[row["instance_key"]]} for row in rows(store, schema.quality)),
             key=lambda row: (row["instance_key"], row["name"]),
+        ),
+        "facets": sorted(
+            ({**row, "instance_key": keys[row["instance_key"]]} for row in rows(store, run_facets)),
+            key=lambda row: (row["instance_key"], row["kind"], row["name"]),
+        ),
+        "facet rollups": sorted(
+            ({**row, "agent_id": agents[row["agent_id"]]} for row in rows(store, facet_rollups)),
+            key=lambda row: (row["kind"], row["hour"], row["agent_id"], row["name"]),
+        ),
+        "failed": sorted(
+            ({**row, "instance_key": keys[row["instance_key"]]} for row in rows(store, failed)),
+            key=lambda row: (row["instance_key"], row["span_id"]),
         ),
         "rollups": sorted(
             (

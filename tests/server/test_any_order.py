@@ -33,18 +33,28 @@ from holdfast.wire.operations import (
 )
 from holdfast.wire.vocabulary import InstanceStatus, Purpose, SpanStatus
 from postgres_server import postgres_database
+from server.facet_count import counted_facets, counted_rollups, kept_facets, kept_rollups
 from server.records import NOW, apply, picture
 
 _SECOND = 1_000_000_000
 _times = st.integers(0, 3 * 3600).map(lambda s: NOW + s * _SECOND)
 _ends = st.sampled_from([SpanStatus.COMPLETE, SpanStatus.FAILED, SpanStatus.CANCELLED])
 _json = st.sampled_from([Raw(b"null"), Raw(b'{"a":1}'), Raw(b"[1]"), Raw(b'"text"')])
-_errors = st.none() | st.just(RecordedError(type="ValueError", message="no"))
+_errors = st.none() | st.sampled_from(
+    [
+        RecordedError(type="ValueError", message="no"),
+        RecordedError(type="ValueError", message="no", category="rate_limit"),
+        RecordedError(type="Timeout", message="after 12 s"),
+    ]
+)
 _usage = st.fixed_dictionaries(
     {},
     optional={
         "gen_ai.operation.name": st.sampled_from(["chat", "invoke_agent"]),
         "gen_ai.request.model": st.sampled_from(["m1", "m2"]),
+        "gen_ai.provider.name": st.just("p"),
+        "gen_ai.tool.name": st.sampled_from(["t1", "t2"]),
+        "error.type": st.just("odd"),
         "gen_ai.usage.input_tokens": st.integers(0, 10_000) | st.just("many"),
         "gen_ai.usage.output_tokens": st.integers(0, 10_000),
         "holdfast.cost.usd": st.sampled_from([0.0, 0.1, 0.2, 1e-9]),
@@ -61,7 +71,7 @@ def _span(draw: Any, run_id: str, span_id: str) -> list[Operation]:
         idempotency_key=f"{span_id}:s",
         agent_instance_id=run_id,
         id=span_id,
-        parent_span_id=draw(st.sampled_from([None, "s0", "elsewhere"])),
+        parent_span_id=draw(st.sampled_from([None, "s0", "s1", "elsewhere"])),
         schema_name=draw(st.sampled_from(["agent:llm", "agent:tool", "agent:run", "mine"])),
         name=draw(st.sampled_from([None, "step"])),
         status=draw(_ends) if whole else draw(st.sampled_from([SpanStatus.ACTIVE, SpanStatus.PENDING])),
@@ -110,7 +120,7 @@ def _run(draw: Any, run_id: str) -> list[Operation]:
                 idempotency_key=f"{run_id}:e{number}",
                 agent_instance_id=run_id,
                 id=f"e{number}",
-                name="noted",
+                name=draw(st.sampled_from(["noted", "budget.exceeded", "turn.started"])),
                 timestamp=draw(_times),
                 payload=draw(_json),
             )
@@ -202,3 +212,5 @@ def test_any_order_any_repetition_any_batching(
         for request in requests:
             assert not apply(store, request).errors
         assert picture(store) == expected
+        assert kept_facets(store) == counted_facets(store)
+        assert kept_rollups(store) == counted_rollups(store)

@@ -11,43 +11,25 @@ from operator import attrgetter
 from typing import Final
 
 from msgspec import Struct
+from msgspec.structs import astuple
 
 from holdfast.server.stores.base import WriteTransaction
 from holdfast.server.stores.rows import EventRow, InstanceRow, SpanRow
 from holdfast.server.stores.rows_facets import FacetRollupRow, FacetRow
 from holdfast.server.stores.schema import SPAN_AGGREGATE
-from holdfast.wire.agent_events import AgentEventName
+from holdfast.server.stores.schema_facets import COUNTED_EVENTS, LONGEST_CALL, LONGEST_NAME
 from holdfast.wire.vocabulary import UNNAMED, EventLevel, FacetKind, SpanType
 
 __all__ = ["FacetPlace", "Facets", "counts_as_failed", "facet_place", "model_facet", "take_out_facets"]
 
 _HOUR_NS: Final = 3600 * 1_000_000_000
-_LONGEST: Final = 1 << 50
-"""Thirteen days in nanoseconds: a longer call is a clock that was set, and would be all that the sum says."""
-_NAME: Final = 200
+_ROLLUP_KEY: Final = ("account_id", "kind", "hour", "agent_id", "name")
 _LLM: Final = SpanType.LLM.value
 _TOOL: Final = SpanType.TOOL.value
 _MODEL_KIND: Final = FacetKind.MODEL.value
 _TOOL_KIND: Final = FacetKind.TOOL.value
 _EVENT_KIND: Final = FacetKind.EVENT.value
 _ERROR: Final = EventLevel.ERROR.value
-_EVERYDAY: Final = {
-    AgentEventName.AGENT_STARTED,
-    AgentEventName.AGENT_READY,
-    AgentEventName.AGENT_TOOL_CALLED,
-    AgentEventName.AGENT_TOOL_COMPLETED,
-    AgentEventName.AGENT_TOOL_FAILED,
-    AgentEventName.AGENT_COMPLETED,
-    AgentEventName.AGENT_FAILED,
-    AgentEventName.AGENT_CANCELLED,
-    AgentEventName.HOOK_PRE_TOOL,
-    AgentEventName.HOOK_POST_TOOL,
-    AgentEventName.TURN_STARTED,
-    AgentEventName.TURN_COMPLETED,
-    AgentEventName.TURN_FAILED,
-}
-"""What every run has many of, and what is counted by its spans already."""
-_COUNTED_EVENTS: Final = {name.value for name in AgentEventName if name not in _EVERYDAY}
 
 
 class FacetPlace(Struct, frozen=True, gc=False):
@@ -83,7 +65,7 @@ class Facets:
         """Add (`sign` 1) or take away (-1) what a span counts for."""
         schema = row.schema_name
         if schema == _TOOL:
-            self._add_call(row, _TOOL_KIND, (row.tool or row.name or UNNAMED)[:_NAME], sign)
+            self._add_call(row, _TOOL_KIND, (row.tool or row.name or UNNAMED)[:LONGEST_NAME], sign)
         if row.flags & SPAN_AGGREGATE:
             return
         if (
@@ -95,7 +77,7 @@ class Facets:
             self._add_call(row, _MODEL_KIND, model_facet(row.provider, row.model), sign)
 
     def add_event(self, row: EventRow) -> None:
-        if row.name in _COUNTED_EVENTS:
+        if row.name in COUNTED_EVENTS:
             self.add(row.instance_key, _EVENT_KIND, row.name, calls=1, errors=int(row.level == _ERROR))
 
     def add(self, instance_key: int, kind: str, name: str, *, calls: int, errors: int) -> None:
@@ -122,7 +104,7 @@ class Facets:
             sums[5] += sign
         if row.finished_at is not None and row.started_at is not None:
             took = row.finished_at - row.started_at
-            if 0 < took <= _LONGEST:
+            if 0 < took <= LONGEST_CALL:
                 sums[6] += sign * took
 
     def _sums(self, instance_key: int, kind: str, name: str) -> list[int]:
@@ -206,6 +188,6 @@ class _Rollups:
         sums.duration_ns += sign * row.duration_ns
 
     def write(self, transaction: WriteTransaction) -> None:
-        if self._rows:
-            by_key = attrgetter("account_id", "kind", "hour", "agent_id", "name")
-            transaction.facets.add_to_rollups(sorted(self._rows.values(), key=by_key))
+        changes = [row for row in self._rows.values() if any(astuple(row)[len(_ROLLUP_KEY) :])]
+        if changes:
+            transaction.facets.add_to_rollups(sorted(changes, key=attrgetter(*_ROLLUP_KEY)))

@@ -10,26 +10,19 @@ from __future__ import annotations
 
 from typing import Final
 
-import msgspec
-
-from holdfast.core.failures import Group, group_of
+from holdfast.core.failures import Group
 from holdfast.server.services.facets import Facets
-from holdfast.server.services.reading import text
 from holdfast.server.stores.base import WriteTransaction
+from holdfast.server.stores.failure_rows import OF_THE_RUN, group_row, recorded_group
 from holdfast.server.stores.rows import InstanceRow, SpanRow
 from holdfast.server.stores.rows_facets import FailedRow, FailureGroupRow
-from holdfast.wire.operations import RecordedError
-from holdfast.wire.vocabulary import FacetKind, FailureCategory, SpanType
+from holdfast.wire.vocabulary import FacetKind, SpanType
 
-__all__ = ["OF_THE_RUN", "Failing"]
+__all__ = ["Failing"]
 
-OF_THE_RUN: Final = ""
-"""The span id under which a run's own failure is kept."""
 _FAILURE: Final = FacetKind.FAILURE.value
 _CATEGORY: Final = FacetKind.CATEGORY.value
 _TOOL: Final = SpanType.TOOL.value
-_CATEGORIES: Final = {category.value: category for category in FailureCategory}
-_decode: Final = msgspec.json.Decoder(RecordedError).decode
 
 
 class Failing:
@@ -42,13 +35,13 @@ class Failing:
     def tell_span(self, run: InstanceRow, row: SpanRow, error: bytes | None) -> None:
         """A span has failed so."""
         tool = (row.tool or row.name or "")[:200] if row.schema_name == _TOOL else None
-        group = _group(error, row.error_type, row.provider, tool)
+        group = recorded_group(error, row.error_type, row.provider, tool)
         at = row.finished_at or row.started_at or row.inserted_at
         self._tell(run, row.id, row.parent_span_id, group, at)
 
     def tell_run(self, run: InstanceRow) -> None:
         """A run has failed so."""
-        group = _group(run.error, run.error_type, None, None)
+        group = recorded_group(run.error, run.error_type, None, None)
         self._tell(run, OF_THE_RUN, None, group, run.finished_at or run.begun_at)
 
     def take_back(self, instance_key: int, span_id: str) -> None:
@@ -62,16 +55,7 @@ class Failing:
             known.first_seen = min(known.first_seen, at)
             known.last_seen = max(known.last_seen, at)
             return
-        self._groups[run.account_id, group.fingerprint] = FailureGroupRow(
-            run.account_id,
-            group.fingerprint,
-            group.category.value,
-            text(group.side, 200),
-            text(group.error_type, 200),
-            text(group.message) or "",
-            at,
-            at,
-        )
+        self._groups[run.account_id, group.fingerprint] = group_row(run.account_id, group, at)
 
     def write(self, transaction: WriteTransaction, facets: Facets) -> None:
         """Write what was told, and add to the facets what follows from it."""
@@ -102,16 +86,3 @@ class Failing:
             category = fingerprint.partition("-")[0]
             facets.add(instance_key, _FAILURE, fingerprint, calls=in_span, errors=sign)
             facets.add(instance_key, _CATEGORY, category, calls=in_span, errors=sign)
-
-
-def _group(error: bytes | None, error_type: str | None, provider: str | None, tool: str | None) -> Group:
-    recorded = None if error is None else _decode(error)
-    if recorded is None:
-        return group_of(error_type=error_type, message="", category=None, provider=provider, tool=tool)
-    return group_of(
-        error_type=recorded.type or error_type,
-        message=recorded.message,
-        category=_CATEGORIES.get(recorded.category or ""),
-        provider=provider,
-        tool=tool,
-    )

@@ -9,12 +9,13 @@ from itertools import count
 from msgspec import Struct
 
 from holdfast.server.services.facets import FacetPlace, Facets, counts_as_failed, facet_place
-from holdfast.server.services.failing import OF_THE_RUN, Failing
+from holdfast.server.services.failing import Failing
 from holdfast.server.services.reading import usable_id
 from holdfast.server.services.registration import Registrar
 from holdfast.server.services.search_changes import SearchChanges, has_text
 from holdfast.server.services.totals import RunSums, add_span, rollup_deltas, run_sums
 from holdfast.server.stores.base import WriteTransaction
+from holdfast.server.stores.failure_rows import OF_THE_RUN
 from holdfast.server.stores.rows import (
     BodyRow,
     CheckRow,

@@ -69,7 +69,7 @@ _SELECT_FAILED: Final = (
 _COUNTED_FAILURES: Final = (
     f"SELECT f.instance_key, f.span_id, f.fingerprint {_FAILED} WHERE CASE WHEN f.span_id <> '' "  # noqa: S608 - our own names
     "THEN NOT EXISTS (SELECT 1 FROM failed c WHERE c.instance_key = f.instance_key AND c.error = f.error "
-    "AND c.parent_span_id = f.span_id) "
+    "AND c.parent_span_id = f.span_id AND c.span_id <> f.span_id) "
     "WHEN f.error <> '' THEN NOT EXISTS (SELECT 1 FROM failed c WHERE c.instance_key = f.instance_key "
     "AND c.error = f.error AND c.span_id <> '') "
     "ELSE NOT EXISTS (SELECT 1 FROM failed c WHERE c.instance_key = f.instance_key AND c.span_id <> '') END"

@@ -61,7 +61,9 @@ class FacetReads:
         query = select(bucket, name, *_SUMS).where(*_within(wanted))
         if names is not None:
             query = query.where(_r.name.in_(names))
-        query = query.group_by(bucket, name).having(_PRESENT).order_by(bucket.desc(), name).limit(limit)
+        query = (
+            query.group_by(bucket, name).having(_PRESENT).order_by(bucket.desc(), name.desc()).limit(limit)
+        )
         with self._engine.connect() as connection:
             newest_first = [_point(*row) for row in connection.execute(query)]
         return newest_first[::-1]

@@ -13,8 +13,18 @@ from typing import Final
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, Table, Text, text
 
 from holdfast.server.stores.schema import metadata
+from holdfast.wire.agent_events import AgentEventName
 
-__all__ = ["FACET_COUNTS", "facet_rollups", "failed", "failure_groups", "run_facets"]
+__all__ = [
+    "COUNTED_EVENTS",
+    "FACET_COUNTS",
+    "LONGEST_CALL",
+    "LONGEST_NAME",
+    "facet_rollups",
+    "failed",
+    "failure_groups",
+    "run_facets",
+]
 
 FACET_COUNTS: Final = (
     "calls",
@@ -27,6 +37,28 @@ FACET_COUNTS: Final = (
 )
 """What is summed up, in the order of the columns. `cost_unknown` counts the calls without a price, which are
 not in `cost_nano`; `duration_ns` is that of ended calls."""
+
+_EVERYDAY: Final = {
+    AgentEventName.AGENT_STARTED,
+    AgentEventName.AGENT_READY,
+    AgentEventName.AGENT_TOOL_CALLED,
+    AgentEventName.AGENT_TOOL_COMPLETED,
+    AgentEventName.AGENT_TOOL_FAILED,
+    AgentEventName.AGENT_COMPLETED,
+    AgentEventName.AGENT_FAILED,
+    AgentEventName.AGENT_CANCELLED,
+    AgentEventName.HOOK_PRE_TOOL,
+    AgentEventName.HOOK_POST_TOOL,
+    AgentEventName.TURN_STARTED,
+    AgentEventName.TURN_COMPLETED,
+    AgentEventName.TURN_FAILED,
+}
+COUNTED_EVENTS: Final = frozenset(name.value for name in AgentEventName if name not in _EVERYDAY)
+"""The events that are counted: not those of which every run has many, and which its spans tell as well."""
+LONGEST_CALL: Final = 1 << 50
+"""Thirteen days in nanoseconds: a longer call is a clock that was set, and would be all that the sum says."""
+LONGEST_NAME: Final = 200
+"""Of a tool; a model's name comes with its provider's."""
 
 _Big: Final = BigInteger().with_variant(Integer, "sqlite")
 

@@ -1,9 +1,11 @@
-"""What each run used (models, tools, failures, events), and hourly sums of it."""
+"""What each run used (models, tools, failures, events), and hourly sums of it; counted for the runs there are."""
 
 from __future__ import annotations
 
 import sqlalchemy as sa
 from alembic import op
+
+from holdfast.server.stores.facet_fill import fill_facets
 
 revision = "0003"
 down_revision = "0002"
@@ -19,6 +21,7 @@ def _counts(*names: str) -> list[sa.Column[int]]:
 def upgrade() -> None:
     _make_tables()
     _add_columns()
+    fill_facets(op.get_bind())
 
 
 def _make_tables() -> None:
