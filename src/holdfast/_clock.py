@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -9,11 +10,14 @@ from typing import Final
 
 from holdfast.errors import InvalidInputError
 
-__all__ = ["LATEST_NS", "iso_utc", "parse_utc", "utc_now_ns"]
+__all__ = ["LATEST_NS", "iso_utc", "parse_span", "parse_utc", "utc_now_ns"]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 LATEST_NS: Final = 2**63 - 1
 """The year 2262: the last instant that a signed 64-bit column can hold."""
+
+_SPAN: Final = re.compile(r"(\d{1,9})\s*([smhdw])", re.ASCII)
+_SECONDS: Final = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 
 utc_now_ns = time.time_ns
 
@@ -54,3 +58,11 @@ def parse_utc(value: int | str, field: str = "timestamp") -> int:
     if not 0 <= ns <= LATEST_NS:
         raise InvalidInputError(field, "is outside 1970 to 2262", "send nanoseconds since 1970 or ISO 8601")
     return ns
+
+
+def parse_span(text: str) -> int | None:
+    """Nanoseconds of `90s`, `12h`, `30d` or `8w`; None for anything else."""
+    found = _SPAN.fullmatch(text.strip().lower())
+    if found is None:
+        return None
+    return min(int(found.group(1)) * _SECONDS[found.group(2)] * 1_000_000_000, LATEST_NS)

@@ -24,6 +24,7 @@ from holdfast.server.services.auth import Auth
 from holdfast.server.services.checker import Checker
 from holdfast.server.services.commit import Committer
 from holdfast.server.services.context import Services
+from holdfast.server.services.eraser import Eraser
 from holdfast.server.services.followers import Followers
 from holdfast.server.services.forward.background import forwarding
 from holdfast.server.services.forward.receiver import headers_in, traces_address
@@ -67,6 +68,7 @@ def open_services(config: ServerConfig) -> Generator[Services]:
         keeper = Housekeeping(
             store, auth, heard, utc_now_ns, abandon_after=config.abandon_after, every=config.sweep_every
         )
+        eraser = Eraser(store, utc_now_ns, agent_gone=auth.forget)
         ingest = Ingest(committer)
         try:
             yield Services(
@@ -79,10 +81,11 @@ def open_services(config: ServerConfig) -> Generator[Services]:
                 records=Records(store, heard, utc_now_ns),
                 queries=Queries(store),
                 followers=Followers(store),
-                managed=Managed.over(store, auth, ingest, utc_now_ns),
+                managed=Managed.over(store, auth, ingest, utc_now_ns, erase=eraser.wake),
             )
         finally:
             committer.close()
+            eraser.close()
             keeper.close()
             checker.close()
             auth.save_last_use()

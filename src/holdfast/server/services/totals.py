@@ -13,9 +13,9 @@ from holdfast.server.stores.rows import InstanceRow, RollupDelta, SpanRow
 from holdfast.server.stores.schema import SPAN_AGGREGATE
 from holdfast.wire.vocabulary import SpanType
 
-__all__ = ["RunSums", "add_span", "rollup_deltas", "run_sums"]
+__all__ = ["HOUR_NS", "RunSums", "add_span", "rollup_deltas", "run_sums"]
 
-_HOUR_NS: Final = 3600 * 1_000_000_000
+HOUR_NS: Final = 3600 * 1_000_000_000
 _LLM: Final = SpanType.LLM.value
 _TOOL: Final = SpanType.TOOL.value
 
@@ -115,11 +115,11 @@ def run_sums(run: InstanceRow) -> RunSums:
         run.cost_unknown,
         run.violations,
     )
-    return (run.agent_id or "", run.begun_at // _HOUR_NS, counts, bucket)
+    return (run.agent_id or "", run.begun_at // HOUR_NS, counts, bucket)
 
 
-def rollup_deltas(account_id: str, before: RunSums | None, after: RunSums) -> list[RollupDelta]:
-    """The differences that turn sums with the run as it was into sums with the run as it is."""
+def rollup_deltas(account_id: str, before: RunSums | None, after: RunSums | None) -> list[RollupDelta]:
+    """The differences that turn sums with the run as it was into sums with the run as it is; None: it is not."""
     if before == after:
         return []
     deltas: list[RollupDelta] = []

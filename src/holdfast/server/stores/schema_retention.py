@@ -32,15 +32,15 @@ receipts: Final = Table(
     Column("state", Text, nullable=False),  # an `ErasureState`
     Column("asked_by", Text, nullable=False),
     Column("selection", LargeBinary, nullable=False),  # a `Selection`
-    Column("asked_at", _Big, nullable=False),
+    Column("inserted_at", _Big, nullable=False),
     Column("finished_at", _Big),
     Column("cursor", _Big, nullable=False, server_default=text("0")),  # the last run that was looked at
     Column("counts", LargeBinary, nullable=False),  # JSON object {table: rows taken out}
     Column("note", Text),
-    Index(None, "account_id", "asked_at", "id"),
+    Index(None, "account_id", "inserted_at", "id"),
     Index(
         "ix_receipts_running",
-        "asked_at",
+        "inserted_at",
         sqlite_where=text("state = 'running'"),
         postgresql_where=text("state = 'running'"),
     ),

@@ -40,17 +40,17 @@ def _make_tables() -> None:
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("asked_by", sa.Text(), nullable=False),
         sa.Column("selection", sa.LargeBinary(), nullable=False),
-        sa.Column("asked_at", _BIG, nullable=False),
+        sa.Column("inserted_at", _BIG, nullable=False),
         sa.Column("finished_at", _BIG, nullable=True),
         sa.Column("cursor", _BIG, server_default=sa.text("0"), nullable=False),
         sa.Column("counts", sa.LargeBinary(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_receipts"),
     )
-    op.create_index("ix_receipts_account_id_asked_at_id", "receipts", ["account_id", "asked_at", "id"])
+    op.create_index("ix_receipts_account_id_inserted_at_id", "receipts", ["account_id", "inserted_at", "id"])
     running = sa.text("state = 'running'")
     op.create_index(
-        "ix_receipts_running", "receipts", ["asked_at"], sqlite_where=running, postgresql_where=running
+        "ix_receipts_running", "receipts", ["inserted_at"], sqlite_where=running, postgresql_where=running
     )
     op.create_table(
         "tombstones",

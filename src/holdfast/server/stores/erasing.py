@@ -1,0 +1,149 @@
+"""Taking runs out of the record: first out of sight, with all that was summed up of them, then row by row."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from msgspec import Struct
+from sqlalchemy import Connection, and_, delete, func, insert, or_, select
+
+from holdfast.server.stores.base import Store, WriteTransaction
+from holdfast.server.stores.rows import InstanceRow
+from holdfast.server.stores.run_selection import Selection, selected
+from holdfast.server.stores.schema import idempotency, instances, rollups
+from holdfast.server.stores.schema_facets import facet_rollups, failure_groups, run_facets
+from holdfast.server.stores.schema_retention import erasing, retention
+from holdfast.wire.vocabulary import FacetKind, InstanceStatus, Purpose
+
+__all__ = [
+    "HIDDEN",
+    "Found",
+    "blank_runs",
+    "drop_agent_sums",
+    "drop_empty_groups",
+    "drop_empty_sums",
+    "drop_told_of_agent",
+    "erasures_with_rows",
+    "found_runs",
+    "hidden_runs",
+    "last_key",
+    "next_runs",
+    "still_selected",
+]
+
+HIDDEN = ""
+"""The account of runs that are being taken out: nobody's, so that nothing reads them."""
+
+_i = instances.c
+
+
+class Found(Struct, frozen=True, kw_only=True):
+    """What a selection comes to. `live` are runs that have not ended."""
+
+    runs: int
+    live: int
+    spans: int
+    events: int
+
+
+def found_runs(store: Store, selection: Selection) -> Found:
+    live = func.count().filter(_i.status.in_(["pending", "active"]))
+    sums = select(func.count(), live, func.sum(_i.spans_total), func.sum(_i.events))
+    with store.reader.connect() as connection:
+        row = connection.execute(sums.where(selected(selection))).one()
+    return Found(runs=row[0], live=row[1], spans=int(row[2] or 0), events=int(row[3] or 0))
+
+
+def next_runs(store: Store, selection: Selection, after: int, limit: int) -> list[int]:
+    """The keys of the runs selected, in their order, from behind `after`."""
+    wanted = select(_i.key).where(selected(selection), _i.key > after).order_by(_i.key).limit(limit)
+    with store.reader.connect() as connection:
+        return list(connection.execute(wanted).scalars())
+
+
+def still_selected(connection: Connection, selection: Selection, keys: Collection[int]) -> set[int]:
+    """Those of the keys whose runs are selected as they are now."""
+    wanted = select(_i.key).where(_i.key.in_(keys), selected(selection))
+    return set(connection.execute(wanted).scalars())
+
+
+def blank_runs(transaction: WriteTransaction, runs: Sequence[InstanceRow], receipt_id: str) -> None:
+    """Out of sight: their rows become nobody's and empty, until all that belongs to them is gone."""
+    transaction.update_instances(
+        [
+            InstanceRow(
+                key=run.key,
+                account_id=HIDDEN,
+                id=str(run.key),
+                status=InstanceStatus.CANCELLED.value,
+                purpose=Purpose.LIVE.value,
+                begun_at=0,
+                inserted_at=0,
+                updated_at=0,
+            )
+            for run in runs
+        ]
+    )
+    transaction.connection.execute(
+        insert(erasing), [{"instance_key": run.key, "receipt_id": receipt_id} for run in runs]
+    )
+
+
+def hidden_runs(store: Store, receipt_id: str, limit: int) -> list[int]:
+    """Runs of an erasure whose rows are still being taken out."""
+    e = erasing.c
+    wanted = select(e.instance_key).where(e.receipt_id == receipt_id).order_by(e.instance_key).limit(limit)
+    with store.reader.connect() as connection:
+        return list(connection.execute(wanted).scalars())
+
+
+def erasures_with_rows(store: Store) -> list[str]:
+    """The receipts of which something is still to be taken out."""
+    with store.reader.connect() as connection:
+        return list(connection.execute(select(erasing.c.receipt_id).distinct()).scalars())
+
+
+def last_key(connection: Connection) -> int:
+    """The key of the newest run. Where keys are the next after the highest, its row must stay: another run
+    would get the key, and with it whatever is still kept under it elsewhere."""
+    return connection.execute(select(func.max(_i.key))).scalar() or 0
+
+
+def drop_empty_sums(connection: Connection, places: Collection[tuple[str, str, int]]) -> None:
+    """Take away the hourly sums at these (account, agent, hour) to which no run belongs any more."""
+    r = rollups.c
+    none = and_(*(column == 0 for column in r if column.name.startswith("runs_")))
+    for account_id, agent_id, hour in sorted(places):
+        connection.execute(
+            delete(rollups).where(r.account_id == account_id, r.agent_id == agent_id, r.hour == hour, none)
+        )
+
+
+def drop_empty_groups(connection: Connection, account_id: str) -> None:
+    """Take away the failure groups that no run belongs to."""
+    g, f = failure_groups.c, run_facets.c
+    used = select(f.name).where(
+        f.account_id == g.account_id, f.kind == FacetKind.FAILURE.value, f.name == g.fingerprint
+    )
+    connection.execute(delete(failure_groups).where(g.account_id == account_id, ~used.exists()))
+
+
+def drop_agent_sums(connection: Connection, account_id: str, agent_id: str) -> None:
+    """Take away what is left under an agent that has no runs: empty sums, and how long its runs are kept."""
+    for table in (rollups, facet_rollups, retention):
+        connection.execute(
+            delete(table).where(table.c.account_id == account_id, table.c.agent_id == agent_id)
+        )
+
+
+def drop_told_of_agent(connection: Connection, account_id: str, agent_id: str) -> int:
+    """Take away the answers kept for repeats that name the agent; how many."""
+    k = idempotency.c
+    own = or_(k.account_id == account_id, k.account_id.startswith(f"{account_id} agent=", autoescape=True))
+    wanted = select(k.account_id, k.action, k.key, k.response).where(own, k.instance_key.is_(None))
+    told = agent_id.encode()
+    found = [row for row in connection.execute(wanted) if told in bytes(row.response)]
+    for row in found:
+        place = (k.account_id == row.account_id, k.action == row.action, k.key == row.key)
+        connection.execute(delete(idempotency).where(*place))
+    return len(found)
