@@ -24,6 +24,7 @@ from holdfast.wire.operations import (
     SpanCreate,
     SpanFinish,
 )
+from holdfast.wire.questions import AnswerGiven
 from holdfast.wire.vocabulary import SpanStatus
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ class _MemorySink:
     def __init__(self) -> None:
         self.items: list[bytes] = []
         self.orders: dict[str, Control] = {}
+        self.answers: dict[str, AnswerGiven] = {}
         self.watched: set[str] = set()
         self.append = self.items.append
 
@@ -137,6 +139,9 @@ class _MemorySink:
 
     def control(self, instance_id: str) -> Control | None:
         return self.orders.get(instance_id)
+
+    def answer(self, instance_id: str, question_id: str) -> AnswerGiven | None:
+        return self.answers.get(question_id)
 
     def watch(self, instance_id: str) -> None:
         self.watched.add(instance_id)
@@ -168,6 +173,10 @@ class MemoryRecorder:
     def request_stop(self, run_id: str, reason: str | None = None) -> None:
         """As if the server had asked this run to stop."""
         self._sink.orders[run_id] = Control(terminate=True, reason=reason)
+
+    def give_answer(self, question_id: str, value: str, by: str = "somebody") -> None:
+        """As if somebody had answered a question in the console. Its id is in the `input.requested` event."""
+        self._sink.answers[question_id] = AnswerGiven(value=value, by=by)
 
     @property
     def watched(self) -> frozenset[str]:

@@ -44,6 +44,9 @@ class FailingSink(NoSink):
     def control(self, instance_id: str) -> Any:
         raise RuntimeError("bug")
 
+    def answer(self, instance_id: str, question_id: str) -> Any:
+        raise RuntimeError("bug")
+
     def stats(self) -> PipelineStats:
         raise RuntimeError("bug")
 
@@ -62,6 +65,7 @@ def use_everything(client: Client) -> None:
         run.record_quality("q", {})
         run.set_output(1)
         assert run.stop_requested is None
+        assert run.answer_to("question") is None
     client.flush(0)
     client.close(0)
 

@@ -13,6 +13,7 @@ from holdfast.core.breaker import Permit
 from holdfast.core.pricing import Cost
 from holdfast.core.usage import UsageSnapshot
 from holdfast.wire.agent_events import AgentEvent, AgentEventName, AgentEventStatus, AgentFailureClass
+from holdfast.wire.questions import AnswerGiven
 from holdfast.wire.vocabulary import SpanType
 
 __all__ = ["NO_RECORD", "Circuit", "Notices", "Record", "Spending"]
@@ -57,6 +58,10 @@ class Record(Protocol):
         """Why the run should stop ("" where no reason was given), or None while nobody asked."""
         ...
 
+    def answer_to(self, question_id: str) -> AnswerGiven | None:
+        """What somebody has answered from outside to a question that an event told of; None so far."""
+        ...
+
     def open(
         self,
         kind: SpanType,
@@ -87,6 +92,9 @@ class _NoRecord:
 
     __slots__ = ()
     stop_requested: str | None = None
+
+    def answer_to(self, question_id: str) -> AnswerGiven | None:
+        return None
 
     def open(
         self,

@@ -18,6 +18,7 @@ from holdfast.tracing.run import Run
 from holdfast.tracing.span import Span
 from holdfast.wire import attributes as names
 from holdfast.wire.agent_events import AgentEvent, AgentEventStatus
+from holdfast.wire.questions import AnswerGiven
 from holdfast.wire.vocabulary import EventLevel, SpanType
 
 __all__ = ["record_session"]
@@ -71,6 +72,9 @@ class _Piece:
     @property
     def stop_requested(self) -> str | None:
         return self._run.stop_requested
+
+    def answer_to(self, question_id: str) -> AnswerGiven | None:
+        return self._run.answer_to(question_id)
 
     def open(
         self,

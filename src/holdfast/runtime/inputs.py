@@ -1,4 +1,5 @@
-"""A question to a human, and the answer that comes from somewhere else."""
+"""A question to a human, and the answer that comes from somewhere else: from this process, or through the server
+from the console."""
 
 from __future__ import annotations
 
@@ -8,8 +9,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Final
 
+from holdfast._ids import new_id
 from holdfast.core.lifecycle import AgentWorker
-from holdfast.core.ports import Notices
+from holdfast.core.ports import Notices, Record
 from holdfast.core.progress import Progress
 from holdfast.errors import InputPendingError, NoInputPendingError, RunTerminated
 from holdfast.wire.agent_events import AgentEventName, AgentEventStatus
@@ -18,26 +20,45 @@ from holdfast.wire.runtime_vocabulary import AgentStatus
 __all__ = ["InputDesk"]
 
 _LOOK_AGAIN: Final = 0.5
-"""Seconds between looks at whether a stop was asked for: it comes from outside and wakes nobody."""
+"""Seconds between looks at what comes from outside and wakes nobody: a stop, an answer."""
 
 
 class InputDesk:
     """One question at a time. While it is open the worker waits for input.
 
-    `provide` may come from any thread or task. A question whose asker is cancelled or interrupted is closed.
+    `provide` may come from any thread or task. A question whose asker is cancelled or interrupted is closed, and
+    an event says so: whoever would still answer it learns that nobody waits.
     """
 
-    __slots__ = ("_answer", "_lock", "_notices", "_now", "_progress", "_prompt", "_wake", "_worker")
+    __slots__ = (
+        "_answer",
+        "_lock",
+        "_notices",
+        "_now",
+        "_progress",
+        "_prompt",
+        "_question",
+        "_record",
+        "_wake",
+        "_worker",
+    )
 
     def __init__(
-        self, worker: AgentWorker, progress: Progress, notices: Notices, now: Callable[[], float]
+        self,
+        worker: AgentWorker,
+        progress: Progress,
+        notices: Notices,
+        record: Record,
+        now: Callable[[], float],
     ) -> None:
         self._worker = worker
         self._progress = progress
         self._notices = notices
+        self._record = record
         self._now = now
         self._lock = threading.Lock()
         self._prompt: str | None = None
+        self._question = ""
         self._answer: str | None = None
         self._wake: Callable[[], None] | None = None
 
@@ -49,7 +70,8 @@ class InputDesk:
         try:
             ends_at = None if timeout is None else self._now() + timeout
             while not woken.wait(self._patience(ends_at)):
-                self._look(ends_at)
+                if self._look(ends_at):
+                    break
             return self._taken()
         finally:
             self._close()
@@ -69,35 +91,53 @@ class InputDesk:
                 try:
                     await asyncio.wait_for(woken.wait(), self._patience(ends_at))
                 except TimeoutError:
-                    self._look(ends_at)
+                    if self._look(ends_at):
+                        break
             return self._taken()
         finally:
             self._close()
 
     def provide(self, value: str) -> None:
         """Answer the open question; raises `NoInputPendingError` where there is none or it is answered."""
+        if not self._give(value):
+            raise NoInputPendingError
+
+    def _give(self, value: str, by: str | None = None) -> bool:
+        """False where nobody waits for it."""
         with self._lock:
             if self._wake is None or self._answer is not None:
-                raise NoInputPendingError
+                return False
             self._answer = value
-            wake = self._wake
-        self._notices.tell(AgentEventName.INPUT_PROVIDED, AgentEventStatus.RUNNING)
+            wake, data = self._wake, {"question": self._question}
+        if by is not None:
+            data["by"] = by
+        self._notices.tell(AgentEventName.INPUT_PROVIDED, AgentEventStatus.RUNNING, data=data)
         wake()
+        return True
 
     def _open(self, prompt: str, wake: Callable[[], None]) -> None:
         self._progress.check(self._now(), "a question")
+        question = new_id()
         with self._lock:
             if self._prompt is not None:
                 raise InputPendingError(self._prompt)
             self._worker.transition(AgentStatus.WAITING_FOR_INPUT, prompt)
-            self._prompt, self._answer, self._wake = prompt, None, wake
-        self._notices.tell(AgentEventName.INPUT_REQUESTED, AgentEventStatus.BLOCKED, prompt)
+            self._prompt, self._question, self._answer, self._wake = prompt, question, None, wake
+        self._notices.tell(
+            AgentEventName.INPUT_REQUESTED, AgentEventStatus.BLOCKED, prompt, {"question": question}
+        )
 
     def _close(self) -> None:
         with self._lock:
+            given_up = self._answer is None
+            question = self._question
             self._prompt = self._answer = self._wake = None
             if self._worker.status is AgentStatus.WAITING_FOR_INPUT:
                 self._worker.transition(AgentStatus.RUNNING)
+        if given_up:
+            self._notices.tell(
+                AgentEventName.INPUT_CLOSED, AgentEventStatus.RUNNING, data={"question": question}
+            )
 
     def _taken(self) -> str:
         with self._lock:
@@ -106,9 +146,15 @@ class InputDesk:
     def _patience(self, ends_at: float | None) -> float:
         return _LOOK_AGAIN if ends_at is None else min(_LOOK_AGAIN, max(0.0, ends_at - self._now()))
 
-    def _look(self, ends_at: float | None) -> None:
+    def _look(self, ends_at: float | None) -> bool:
+        """Whether somebody has answered from outside."""
         reason = self._progress.stop_reason()
         if reason is not None:
             raise RunTerminated(reason)
+        answer = self._record.answer_to(self._question)
+        if answer is not None:
+            self._give(answer.value, answer.by)
+            return True
         if ends_at is not None and self._now() >= ends_at:
             raise TimeoutError("nobody answered in time")
+        return False

@@ -155,7 +155,7 @@ def assemble(
             now=now,
             seconds=setup.limits.tool_seconds,
         ),
-        inputs=InputDesk(worker, progress, events, now),
+        inputs=InputDesk(worker, progress, events, record, now),
         kit=HandKit(
             clock=clock, notices=events, hooks=setup.recovery.hooks(), escalate=setup.recovery.escalate
         ),

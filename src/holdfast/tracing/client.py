@@ -32,6 +32,7 @@ from holdfast.wire.operations import (
     SchemaVersion,
     SpanFinish,
 )
+from holdfast.wire.questions import AnswerGiven
 from holdfast.wire.vocabulary import Purpose, SpanStatus
 
 if TYPE_CHECKING:
@@ -241,6 +242,14 @@ class Client:
         if order is None or not order.terminate:
             return None
         return order.reason or "terminated"
+
+    def answer(self, run_id: str, question_id: str) -> AnswerGiven | None:
+        """What somebody has answered from outside to a question of the run; None so far."""
+        try:
+            return self._sink.answer(run_id, question_id)
+        except Exception as error:  # noqa: BLE001 - telemetry never raises into agent code
+            self.guard.took(error, "a look for an answer")
+            return None
 
     def opened(self, run: Run) -> None:
         """This process has announced the run, and is the one to end it."""

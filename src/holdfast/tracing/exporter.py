@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections.abc import Set
 from contextlib import suppress
 from dataclasses import dataclass, field
 from threading import Condition
@@ -29,6 +30,10 @@ __all__ = ["Exporter", "Source", "Tally"]
 _CONTROL_PATH: Final = "/api/v1/control"
 _MOST_ASKED: Final = 500
 _NO_CONTROL_SECONDS: Final = 3600.0
+_URGENT_SECONDS: Final = 1.0
+"""So often the server is asked while somebody looks for an answer …"""
+_SOUGHT_SECONDS: Final = 5.0
+"""… and so long after the last look."""
 _GATHERINGS: Final = 4
 """So often is it looked, while records gather, whether they fill a batch already."""
 
@@ -110,6 +115,8 @@ class Exporter:
         self._dead: DeadSpool | None = None
         self._control_interval = control_interval
         self._control_due = time.monotonic() + control_interval
+        self._control_asked = time.monotonic() - _URGENT_SECONDS
+        self._has_control = True
         self.tally = Tally()
 
     # --- from any thread
@@ -305,23 +312,29 @@ class Exporter:
         if self._spool is not None and not self._spool.may_sleep():
             return
         waits = [self._adoption.wait if self._adoption is not None else None]
-        if self._runs.watched:
+        sought = self._runs.sought(time.monotonic() - _SOUGHT_SECONDS)
+        if sought and self._has_control:
+            self._control_due = min(self._control_due, self._control_asked + _URGENT_SECONDS)
+        if self._runs.watched or sought:
             if time.monotonic() >= self._control_due:
-                self._ask_control()
+                self._ask_control(sought)
             waits.append(max(0.0, self._control_due - time.monotonic()))
         self._sleep(min((wait for wait in waits if wait is not None), default=None), lightly=True)
         self._gather()
 
-    def _ask_control(self) -> None:
-        self._control_due = time.monotonic() + self._control_interval
-        watched = sorted(self._runs.watched.copy())
+    def _ask_control(self, sought: Set[str]) -> None:
+        self._control_asked = time.monotonic()
+        self._control_due = self._control_asked + self._control_interval
+        watched = sorted(self._runs.watched | sought)
         for start in range(0, len(watched), _MOST_ASKED):
             body = msgspec.json.encode({"agent_instance_ids": watched[start : start + _MOST_ASKED]})
             try:
                 answer = self._post(_CONTROL_PATH, body, self._time_left())
                 if answer.status in (404, 405):  # another kind of server: it has no such word
                     self._control_due = time.monotonic() + _NO_CONTROL_SECONDS
+                    self._has_control = False
                     return
+                self._has_control = True
                 control = msgspec.json.decode(answer.body, type=_ControlAnswer).control
             except (DeliveryError, msgspec.DecodeError):
                 return

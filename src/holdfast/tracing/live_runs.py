@@ -32,11 +32,12 @@ class LiveRuns:
     Only set operations of one step: no lock is needed, a signal handler may call in.
     """
 
-    __slots__ = ("_owned", "_saved", "watched")
+    __slots__ = ("_owned", "_saved", "_sought", "watched")
 
     def __init__(self) -> None:
         self.watched: set[str] = set()
         self._owned: set[str] = set()
+        self._sought: dict[str, float] = {}
         self._saved: frozenset[str] = frozenset()
 
     def watch(self, instance_id: str, *, owned: bool) -> None:
@@ -47,6 +48,21 @@ class LiveRuns:
     def unwatch(self, instance_id: str) -> None:
         self.watched.discard(instance_id)
         self._owned.discard(instance_id)
+
+    def seek(self, instance_id: str, now: float) -> bool:
+        """Somebody looks for an answer to a question of this run; True where nobody has been looking before.
+        `now` is seconds of a clock that only goes forward."""
+        fresh = instance_id not in self._sought
+        self._sought[instance_id] = now
+        return fresh
+
+    def sought(self, since: float) -> frozenset[str]:
+        """The runs that an answer was looked for at that time or later. The others are forgotten."""
+        found = self._sought.copy()
+        for instance_id, when in found.items():
+            if when < since:
+                self._sought.pop(instance_id, None)
+        return frozenset(instance_id for instance_id, when in found.items() if when >= since)
 
     def save(self, directory: Path) -> None:
         """Write the owned runs beside the spool, where they changed. Raises `OSError`."""

@@ -26,6 +26,7 @@ from holdfast.tracing.process_dir import ProcessDir
 from holdfast.tracing.spool import Spool
 from holdfast.tracing.transport import TransportOptions
 from holdfast.tracing.verdict import Control, Problem
+from holdfast.wire.questions import AnswerGiven
 
 __all__ = [
     "Control",
@@ -207,6 +208,14 @@ class Pipeline:
     def control(self, instance_id: str) -> Control | None:
         """The server's latest word to a run, None where there was none."""
         return self._exporter.tally.control.get(instance_id)
+
+    def answer(self, instance_id: str, question_id: str) -> AnswerGiven | None:
+        """What somebody has answered to a question of a run. As long as it is looked for, the server is asked
+        every second."""
+        if self._runs.seek(instance_id, time.monotonic()):
+            self._wake_exporter()
+        word = self.control(instance_id)
+        return None if word is None else word.answers.get(question_id)
 
     def watch(self, instance_id: str, *, owned: bool = True) -> None:
         """A run is live: ask for its control from time to time. `owned`: this process began it, so that the

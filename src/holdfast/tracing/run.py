@@ -30,6 +30,7 @@ from holdfast.wire.operations import (
     RecordedError,
     SpanCreate,
 )
+from holdfast.wire.questions import AnswerGiven
 from holdfast.wire.vocabulary import EventLevel, InstanceStatus, SpanStatus, SpanType
 
 if TYPE_CHECKING:
@@ -111,6 +112,12 @@ class Run:
     def stop_requested(self) -> str | None:
         """The reason for which the server asked this run to stop; None while it did not."""
         return self._client.stop_reason(self.id)
+
+    def answer_to(self, question_id: str) -> AnswerGiven | None:
+        """What somebody has answered, in the console or by the API, to a question of this run that an
+        `input.requested` event told of; None so far. While this is called every few seconds the server is asked
+        every second."""
+        return self._client.answer(self.id, question_id)
 
     # --- start
 

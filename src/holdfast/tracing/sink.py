@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 if TYPE_CHECKING:
     from holdfast.tracing.pipeline import PipelineStats
     from holdfast.tracing.verdict import Control
+    from holdfast.wire.questions import AnswerGiven
 
 __all__ = ["NoSink", "Sink"]
 
@@ -32,6 +33,11 @@ class Sink(Protocol):
 
     def control(self, instance_id: str) -> Control | None:
         """The server's latest word to a run."""
+        ...
+
+    def answer(self, instance_id: str, question_id: str) -> AnswerGiven | None:
+        """What somebody has answered to a question of a run. As long as it is looked for, the server is asked
+        every second."""
         ...
 
     def watch(self, instance_id: str) -> None:
@@ -69,6 +75,9 @@ class NoSink:
         )
 
     def control(self, instance_id: str) -> Control | None:
+        return None
+
+    def answer(self, instance_id: str, question_id: str) -> AnswerGiven | None:
         return None
 
     def watch(self, instance_id: str) -> None:

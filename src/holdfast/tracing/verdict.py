@@ -10,6 +10,8 @@ from typing import Final
 
 import msgspec
 
+from holdfast.wire.questions import AnswerGiven
+
 __all__ = [
     "Accepted",
     "Control",
@@ -56,10 +58,11 @@ class Problem(StrEnum):
 
 
 class Control(msgspec.Struct, frozen=True, kw_only=True):
-    """The server's word to a live run: stop, and why."""
+    """The server's word to a live run: stop, and why; answers to its questions, by question."""
 
     terminate: bool = False
     reason: str | None = None
+    answers: dict[str, AnswerGiven] = msgspec.field(default_factory=dict[str, AnswerGiven])
 
 
 class ItemFailure(msgspec.Struct, frozen=True, kw_only=True):

@@ -58,6 +58,8 @@ class AgentEventName(StrEnum):
     POLICY_DECIDED = "policy.decided"
     INPUT_REQUESTED = "input.requested"
     INPUT_PROVIDED = "input.provided"
+    INPUT_CLOSED = "input.closed"
+    INPUT_ANSWERED = "input.answered"
     SESSION_STOPPED = "session.stopped"
     CALL_LATE = "call.late"
 

@@ -6,6 +6,7 @@ from typing import Generic, Literal, TypeVar
 
 from msgspec import UNSET, Struct, UnsetType
 
+from holdfast.wire.questions import AnswerGiven
 from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = [
@@ -42,10 +43,12 @@ class ErrorAnswer(Struct, frozen=True, kw_only=True):
 
 
 class Control(Struct, frozen=True, kw_only=True):
-    """Word from the server to a live run."""
+    """Word from the server to a live run. `answers` has those to its open questions, by question; the same ones
+    come again until the run has said that it stopped waiting."""
 
     terminate: bool
     reason: str | None = None
+    answers: dict[str, AnswerGiven] | UnsetType = UNSET
 
 
 class Shown(Struct, Generic[T], frozen=True, kw_only=True):

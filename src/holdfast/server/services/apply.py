@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -24,6 +24,7 @@ from holdfast.server.services.details import control_of, event_details, instance
 from holdfast.server.services.new_ids import new_pfid
 from holdfast.server.services.registration import check_registration
 from holdfast.server.services.working_set import SpanWork, WorkingSet
+from holdfast.server.stores.questions import Waiting, waiting_answers
 from holdfast.server.stores.rows import InstanceRow
 from holdfast.wire.details import DroppedDetails, EventDetails, InstanceDetails, SpanDetails
 from holdfast.wire.envelopes import Control, Shown
@@ -38,11 +39,12 @@ from holdfast.wire.operations import (
     SpanCreate,
     SpanFinish,
 )
-from holdfast.wire.vocabulary import ErrorCode, OnError
+from holdfast.wire.vocabulary import ErrorCode, InstanceStatus, OnError
 
 __all__ = ["Batch", "BatchResult", "apply_batches"]
 
 _encode: Final = msgspec.json.Encoder().encode
+_ACTIVE: Final = InstanceStatus.ACTIVE.value
 
 
 class Batch(Struct, frozen=True, kw_only=True):
@@ -93,10 +95,14 @@ def apply_batches(work: WorkingSet, batches: Sequence[Batch]) -> list[BatchResul
             together.setdefault(run_id, []).extend(span_ids)
     for account_id in sorted(by_account):
         work.load(account_id, by_account[account_id])
-    return [_apply(work, batch, wanted) for batch, wanted in zip(batches, named, strict=True)]
+    live = [run.key for run in work.runs.values() if run.status == _ACTIVE]
+    waiting = waiting_answers(work.transaction.connection, live)
+    return [_apply(work, batch, wanted, waiting) for batch, wanted in zip(batches, named, strict=True)]
 
 
-def _apply(work: WorkingSet, batch: Batch, wanted: Collection[str]) -> BatchResult:
+def _apply(
+    work: WorkingSet, batch: Batch, wanted: Collection[str], waiting: Mapping[int, Sequence[Waiting]]
+) -> BatchResult:
     account_id = batch.who.account_id
     result = BatchResult(errors={}, answers={}, control={})
     step = _apply_strictly if batch.on_error is OnError.STOP else _apply_tolerantly
@@ -117,7 +123,10 @@ def _apply(work: WorkingSet, batch: Batch, wanted: Collection[str]) -> BatchResu
                 result.answers[place] = touched if isinstance(touched, bytes) else _answer(work, *touched)
     for run_id in wanted:
         run = work.run(account_id, run_id)
-        if run is not None and (control := control_of(run)) is not None and _is_within(batch.who, run):
+        if run is None:
+            continue
+        control = control_of(run, waiting.get(run.key, ()))
+        if control is not None and _is_within(batch.who, run):
             result.control[run_id] = control
     return result
 

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import Raw
 
 from holdfast._clock import iso_utc
+from holdfast.server.stores.questions import Waiting
 from holdfast.server.stores.rows import BodyRow, EventRow, InstanceRow, QualityRow, SpanRow
 from holdfast.wire.details import (
     EMPTY_OBJECT,
@@ -21,19 +22,33 @@ from holdfast.wire.details import (
 )
 from holdfast.wire.envelopes import Control
 from holdfast.wire.operations import NO_JSON
+from holdfast.wire.questions import AnswerGiven
 from holdfast.wire.vocabulary import InstanceStatus
 
-__all__ = ["control_of", "event_details", "instance_details", "merged_attributes", "span_details"]
+__all__ = [
+    "answers_control",
+    "control_of",
+    "event_details",
+    "instance_details",
+    "merged_attributes",
+    "span_details",
+]
 
 _decode_object: Final = msgspec.json.Decoder(dict[str, Raw]).decode
 _TERMINATED: Final = InstanceStatus.TERMINATED.value
 
 
-def control_of(run: InstanceRow) -> Control | None:
-    """What a client of the run must be told, or None."""
-    if run.status != _TERMINATED:
-        return None
-    return Control(terminate=True, reason=run.termination_reason)
+def control_of(run: InstanceRow, waiting: Iterable[Waiting] = ()) -> Control | None:
+    """What a client of the run must be told, or None. `waiting` are answers on their way to it."""
+    if run.status == _TERMINATED:
+        return Control(terminate=True, reason=run.termination_reason)
+    return answers_control(waiting) if waiting else None
+
+
+def answers_control(waiting: Iterable[Waiting]) -> Control:
+    """The word that carries answers to a run that goes on."""
+    answers = {one.question_id: AnswerGiven(value=one.answer, by=one.answered_by) for one in waiting}
+    return Control(terminate=False, answers=answers)
 
 
 def instance_details(run: InstanceRow, quality: Iterable[QualityRow] = ()) -> InstanceDetails:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from holdfast.server.services.agent_context import AgentContexts
 from holdfast.server.services.agents import Agents
+from holdfast.server.services.answering import Answering
 from holdfast.server.services.api_tokens import ApiTokens
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.changes import Changes
@@ -36,6 +37,7 @@ class Managed:
     tokens: ApiTokens
     contexts: AgentContexts
     scores: Scores
+    answering: Answering
     span_maker: SpanMaker
     mixed_bulk: MixedBulk
     erasures: Erasures
@@ -63,6 +65,7 @@ class Managed:
             tokens=ApiTokens(store, auth, clock),
             contexts=AgentContexts(store, agents, versions),
             scores=Scores(store, changes),
+            answering=Answering(store, changes),
             span_maker=SpanMaker(store, ingest),
             mixed_bulk=MixedBulk(agents, ingest),
             erasures=Erasures(store, changes, clock, erase),

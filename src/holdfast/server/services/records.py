@@ -5,11 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from holdfast.errors import ApiError
-from holdfast.server.services.details import control_of, event_details, instance_details, span_details
+from holdfast.server.services.details import (
+    answers_control,
+    control_of,
+    event_details,
+    instance_details,
+    span_details,
+)
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.listing import listed
 from holdfast.server.services.span_types import SpanTypes
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.questions import QuestionReads
 from holdfast.server.stores.reach import Reach
 from holdfast.server.stores.reads_api import ApiReads, Window
 from holdfast.wire.details import EventDetails, InstanceDetails, SpanDetails
@@ -24,6 +31,7 @@ class Records:
 
     def __init__(self, store: Store, heard: Heard, clock: Callable[[], int]) -> None:
         self._reads = ApiReads(store)
+        self._questions = QuestionReads(store)
         self._types = SpanTypes(store)
         self._heard = heard
         self._clock = clock
@@ -38,8 +46,14 @@ class Records:
     def control(self, reach: Reach, run_ids: Collection[str]) -> dict[str, Control]:
         """Word for those of the runs that have any. Asking is a sign of life."""
         self._heard.note(reach.account_id, run_ids, self._clock())
-        words = {run.id: control_of(run) for run in self._reads.runs_ended_by_server(reach, run_ids)}
-        return {run_id: word for run_id, word in words.items() if word is not None}
+        found = {
+            run_id: answers_control(them) for run_id, them in self._questions.waiting(reach, run_ids).items()
+        }
+        for run in self._reads.runs_ended_by_server(reach, run_ids):
+            word = control_of(run)
+            if word is not None:
+                found[run.id] = word
+        return found
 
     def runs(self, reach: Reach, agent_id: str | None, window: Window) -> Listed[InstanceDetails]:
         rows, total = self._reads.runs(reach, agent_id, window)

@@ -8,6 +8,7 @@ from itertools import count
 
 from msgspec import Struct
 
+from holdfast.server.services.asking import told_of_question
 from holdfast.server.services.facets import FacetPlace, Facets, counts_as_failed, facet_place
 from holdfast.server.services.failing import Failing
 from holdfast.server.services.reading import usable_id
@@ -16,6 +17,7 @@ from holdfast.server.services.search_changes import SearchChanges, has_text
 from holdfast.server.services.totals import RunSums, add_span, rollup_deltas, run_sums
 from holdfast.server.stores.base import WriteTransaction
 from holdfast.server.stores.failure_rows import OF_THE_RUN
+from holdfast.server.stores.questions import tell
 from holdfast.server.stores.rows import (
     BodyRow,
     CheckRow,
@@ -280,6 +282,9 @@ class WorkingSet:
             self._runs_by_key[key].events += 1
             self._to_search.event(self._runs_by_key[key], event_id)
             self._facets.add_event(self.events[key, event_id])
+            asked = told_of_question(self.events[key, event_id])
+            if asked is not None:
+                tell(transaction.connection, [asked])
             self.touch(self._runs_by_key[key])
         transaction.set_quality([self._quality[key][name] for key, name in self._quality_changed])
         self._write_runs()
