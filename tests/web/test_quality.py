@@ -79,7 +79,13 @@ def test_filters_hold_for_all_of_the_page(reader: Reader) -> None:
 
 
 def _line(payload: Any, day: int, **fields: Any) -> QualityLine:
-    known: dict[str, Any] = {"name": "check", "summary": None, "violations": 0, "run_id": "r", "run_name": None}
+    known: dict[str, Any] = {
+        "name": "check",
+        "summary": None,
+        "violations": 0,
+        "run_id": "r",
+        "run_name": None,
+    }
     known |= {"agent_id": "a", "agent_name": "A", **fields}
     return QualityLine(timestamp=day * DAY, payload=json.dumps(payload).encode(), **known)
 
@@ -111,3 +117,35 @@ def test_a_sparkline_shows_gaps_and_lone_points() -> None:
     assert sparkline([0, 1, None, 1], "x").path == "M2.0 22.0L34.0 2.0M98.0 2.0h0"
     assert sparkline([5], "x").path == "M50.0 12.0h0"
     assert sparkline([None], "x").path == ""
+
+
+def _csrf(reader: Reader, path: str) -> str:
+    found = re.search(r'name="csrf" value="([^"]+)"', reader.html(path))
+    assert found is not None
+    return found[1]
+
+
+def test_a_thumb_is_given_changed_and_taken_back(reader: Reader, server: Listening) -> None:
+    """By the form of the run page, as by the API: there is one of them, whoever changes their mind."""
+    csrf = _csrf(reader, "/runs/run-1")
+    for thumb, value in (("up", 1.0), ("down", 0.0)):
+        answer = reader.post("/runs/run-1/thumb", csrf=csrf, thumb=thumb, comment="as <b>seen</b>")
+        assert (answer.status, answer.headers["location"]) == (303, "/runs/run-1")
+        with Api(server.url, server.token) as api:
+            [score] = api.get("/score?agent_instance_id=run-1&name=thumb")[1]["summaries"]
+        assert (score["value"], score["comment"], score["source"]) == (value, "as <b>seen</b>", "console")
+    html = reader.html("/runs/run-1")
+    assert 'class="verdict down"' in html
+    assert "as &lt;b&gt;seen&lt;/b&gt;" in html
+    reader.post("/runs/run-1/thumb", csrf=csrf, thumb="none")
+    assert 'class="verdict down"' not in reader.html("/runs/run-1")
+
+
+def test_a_thumb_needs_the_form_and_the_run(reader: Reader) -> None:
+    """Without the form's secret nothing is kept; a run that is not there says so."""
+    assert reader.post("/runs/run-2/thumb", csrf="guessed", thumb="up").status == 403
+    assert (
+        "console" not in reader.html("/quality").partition("What was said")[2].partition("Quality records")[0]
+    )
+    csrf = _csrf(reader, "/runs/run-2")
+    assert reader.post("/runs/nobody/thumb", csrf=csrf, thumb="up").status == 404

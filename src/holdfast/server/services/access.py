@@ -10,12 +10,14 @@ from litestar.connection import ASGIConnection
 from holdfast.errors import HoldfastError
 from holdfast.server.services.auth import Principal, WebSession
 from holdfast.server.services.context import Services
+from holdfast.wire.vocabulary import TokenScope
 
 __all__ = [
     "COOKIE",
     "LOGIN_HELP",
     "LoginNeededError",
     "browser_session",
+    "person_of",
     "principal_by",
     "principal_of",
     "services_of",
@@ -48,6 +50,12 @@ async def principal_by(connection: Connection, header: str | None) -> Principal:
     auth = services_of(connection).auth
     known = auth.remembered(header)
     return await asyncio.to_thread(auth.principal, header) if known is None else known
+
+
+def person_of(session: WebSession) -> Principal:
+    """Whoever sits before a logged-in browser: all that may be done in the account."""
+    # no token: a browser's session
+    return Principal(token_id="", account_id=session.account_id, scopes=frozenset({TokenScope.ADMIN}))
 
 
 async def browser_session(connection: Connection) -> WebSession:

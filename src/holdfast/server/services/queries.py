@@ -6,14 +6,17 @@ import threading
 from dataclasses import replace
 from typing import Final
 
+from holdfast.server.services.comparing import Comparing
 from holdfast.server.services.overview import Overview
 from holdfast.server.services.run_tree import SpanTree
 from holdfast.server.services.trees import Trees
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.reads_quality import QualityReads
+from holdfast.server.stores.reads_results import ResultReads
 from holdfast.server.stores.reads_runs import RunReads
 from holdfast.server.stores.reads_spans import SpanReads
 from holdfast.server.stores.run_views import RunFilter, RunSums, RunVersion
+from holdfast.server.stores.scores import ScoreReads
 
 __all__ = ["Queries"]
 
@@ -30,10 +33,12 @@ class Queries:
         self.runs = RunReads(store)
         self.spans = SpanReads(store)
         self.quality = QualityReads(store)
+        self.scores = ScoreReads(store)
         self.overview = Overview(store)
         self._lock = threading.Lock()
         self._older: dict[tuple[str, str | None, int | None], tuple[int, int, RunSums]] = {}
         self._trees = Trees(self.spans)
+        self.comparing = Comparing(self.spans, ResultReads(store, self.spans), self._trees.tree)
 
     def sums(self, wanted: RunFilter, now: int) -> RunSums:
         """As `RunReads.sums`. What older hours add to it may be as old as a minute: there are many of them,

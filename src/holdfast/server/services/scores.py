@@ -22,6 +22,7 @@ from holdfast.server.stores.scores import (
     drop_score,
     keep_score,
     run_key,
+    thumb_id,
 )
 from holdfast.wire.envelopes import Listed, Shown
 from holdfast.wire.scores import THUMB, ScoreCreate, ScoreDetails
@@ -38,6 +39,7 @@ class Scores:
 
     def __init__(self, store: Store, changes: Changes) -> None:
         self.reads = ScoreReads(store)
+        self._store = store
         self._changes = changes
 
     def give(
@@ -92,24 +94,20 @@ class Scores:
         rows, total = self.reads.page(reach, wanted, window)
         return listed([_details(row) for row in rows], total, window)
 
-    def thumb(self, who: Principal, instance_key: int, run_id: str, value: float, comment: str) -> None:
-        """The thumb that the console gives a run: one a run, a new one replaces it. Raises `ApiError` 404."""
+    def thumb(self, who: Principal, run_id: str, thumb: bool | None, comment: str = "") -> None:
+        """The thumb that the console gives a run; None takes it back. Raises `ApiError` 404 for the run."""
+        with self._store.reader.connect() as connection:
+            found = run_key(connection, who.reach, run_id)
+        if found is None:
+            raise not_found("agent instance", run_id)
+        if thumb is None:
+            if self.reads.thumb(found) is not None:
+                self.take_back(who, None, thumb_id(found))
+            return
         given = ScoreCreate(
-            agent_instance_id=run_id,
-            name=THUMB,
-            value=value,
-            id=_thumb_id(instance_key),
-            comment=comment or None,
+            agent_instance_id=run_id, name=THUMB, value=thumb, id=thumb_id(found), comment=comment or None
         )
         self.give(who, None, given, ScoreSource.CONSOLE)
-
-    def no_thumb(self, who: Principal, instance_key: int) -> None:
-        """Take the console's thumb back. Raises `ApiError` 404 where there is none."""
-        self.take_back(who, None, _thumb_id(instance_key))
-
-
-def _thumb_id(instance_key: int) -> str:
-    return f"console-thumb-{instance_key}"
 
 
 def _details(row: ScoreRow) -> ScoreDetails:

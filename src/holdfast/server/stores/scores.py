@@ -14,7 +14,7 @@ from holdfast.server.stores.reads_api import Window
 from holdfast.server.stores.schema import agents, instances
 from holdfast.server.stores.schema_scores import scores
 
-__all__ = ["DayOfScores", "ScoreFilter", "ScoreReads", "ScoreRow", "drop_score", "keep_score", "run_key"]
+__all__ = ["DayOfScores", "ScoreFilter", "ScoreReads", "ScoreRow", "drop_score", "keep_score", "run_key", "thumb_id"]
 
 _DAY = 24 * 3_600_000_000_000
 _MOST_SUMMED = 100_000
@@ -60,6 +60,11 @@ class DayOfScores(Struct, frozen=True):
     total: float
     least: float
     most: float
+
+
+def thumb_id(instance_key: int) -> str:
+    """The id of the score that the console gives a run: one a run, a new one replaces it."""
+    return f"console-thumb-{instance_key}"
 
 
 def run_key(connection: Connection, reach: Reach, run_id: str) -> int | None:
@@ -111,6 +116,13 @@ class ScoreReads:
             kept = [ScoreRow(**row) for row in found]
             total = connection.execute(select(func.count()).select_from(rows.subquery())).scalar_one()
         return kept, total
+
+    def thumb(self, instance_key: int) -> ScoreRow | None:
+        """The one that the console gave."""
+        wanted = _rows().where(_s.instance_key == instance_key, _s.id == thumb_id(instance_key))
+        with self._engine.connect() as connection:
+            row = connection.execute(wanted).mappings().first()
+        return None if row is None else ScoreRow(**row)
 
     def of_run(self, instance_key: int, limit: int) -> list[ScoreRow]:
         """The newest of a run, newest first."""

@@ -12,14 +12,15 @@ from holdfast.server.services.scores import Scores
 from holdfast.server.stores.reach import Reach
 from holdfast.server.stores.reads_api import Window
 from holdfast.server.stores.reads_quality import NEWEST_RECORDS, NEWEST_RUNS
-from holdfast.server.stores.scores import DayOfScores, ScoreFilter, ScoreRow
+from holdfast.server.stores.scores import DayOfScores, ScoreFilter
 from holdfast.server.web.format import amount
 from holdfast.server.web.links import run_path
+from holdfast.server.web.opinions import score_number, show_opinion
 from holdfast.server.web.pages import Choice, Shell
-from holdfast.server.web.quality.pages import Opinion, QualityPage, QualityRow, ScoreRowView
+from holdfast.server.web.quality.pages import QualityPage, QualityRow, ScoreRowView
 from holdfast.server.web.quality.records import NumberSeries, number_series
 from holdfast.server.web.scope import RANGES, Scope
-from holdfast.server.web.shown import NOTHING, past_time
+from holdfast.server.web.shown import NOTHING
 from holdfast.server.web.sparkline import Sparkline, sparkline
 from holdfast.wire.scores import THUMB
 
@@ -49,7 +50,7 @@ def quality_page(
         agents=_choices({"": "all agents", **_known(names, scope.agent)}, scope.agent),
         ranges=_choices({"": "all time", **{key: label for key, (label, _) in RANGES.items()}}, scope.within),
         scores=_score_rows(scores.reads.days(account_id, wanted), scope),
-        opinions=tuple(_opinion(row, now) for row in opinions),
+        opinions=tuple(show_opinion(row, now) for row in opinions),
         records=tuple(_record(series, scope) for series in number_series(lines)),
         clipped=clipped,
         filtered=bool(scope.pairs()),
@@ -83,8 +84,8 @@ def _score_row(days: Sequence[DayOfScores], scope: Scope) -> ScoreRowView:
         agent=one_line(first.agent_name or "", 80) or NOTHING,
         agent_href=_runs_of(first.agent_id, scope),
         count=amount(count),
-        mean=f"{mean:.0%} up" if thumbs else _number(mean),
-        spread="" if thumbs else f"{_number(least)} to {_number(most)}",
+        mean=f"{mean:.0%} up" if thumbs else score_number(mean),
+        spread="" if thumbs else f"{score_number(least)} to {score_number(most)}",
         trend=_trend({day.day: day.total / day.count for day in days}, "mean by day"),
     )
 
@@ -98,7 +99,7 @@ def _record(series: NumberSeries, scope: Scope) -> QualityRow:
         agent=one_line(series.agent_name or "", 80) or NOTHING,
         agent_href=_runs_of(series.agent_id, scope),
         count=amount(series.count),
-        mean=NOTHING if mean is None else _number(mean),
+        mean=NOTHING if mean is None else score_number(mean),
         violations=series.violations,
         trend=None
         if mean is None
@@ -108,35 +109,16 @@ def _record(series: NumberSeries, scope: Scope) -> QualityRow:
     )
 
 
-def _opinion(row: ScoreRow, now: int) -> Opinion:
-    thumb = row.name == THUMB and row.value in (0.0, 1.0)
-    tone = ("up" if row.value else "down") if thumb else ""
-    return Opinion(
-        href=run_path(row.run_id),
-        run=one_line(row.run_id, 80),
-        name=one_line(row.name, 80),
-        value=tone or _number(row.value),
-        tone=tone,
-        comment=one_line(row.comment or "", 400),
-        author=one_line(row.author or "", 80) or row.source,
-        time=past_time(row.updated_at, now),
-    )
-
-
 def _trend(by_day: Mapping[int, float], what: str) -> Sparkline:
     last = max(by_day)
     days = range(max(min(by_day), last - _MOST_DAYS + 1), last + 1)
     shown = [day for day in days if day in by_day]
     first_text, last_text = iso_utc(shown[0] * _DAY)[:10], iso_utc(last * _DAY)[:10]
-    label = f"{what}: {_number(by_day[shown[0]])} on {first_text}"
+    label = f"{what}: {score_number(by_day[shown[0]])} on {first_text}"
     if len(shown) > 1:
-        label += f", {_number(by_day[last])} on {last_text}"
+        label += f", {score_number(by_day[last])} on {last_text}"
     return sparkline([by_day.get(day) for day in days], label)
 
 
 def _runs_of(agent_id: str | None, scope: Scope) -> str:
     return "" if agent_id is None else scope.url("/runs", agent=agent_id)
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value == int(value) and abs(value) < 1e12 else f"{value:.3g}"

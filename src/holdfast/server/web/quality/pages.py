@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from holdfast.server.web.pages import Choice, Page, TimeView
+from holdfast.server.web.opinions import Opinion
+from holdfast.server.web.pages import Choice, Page
 from holdfast.server.web.sparkline import Sparkline
 
-__all__ = ["Opinion", "QualityPage", "QualityRow", "ScoreRowView"]
+__all__ = ["QualityPage", "QualityRow", "ScoreRowView"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,20 +23,6 @@ class ScoreRowView:
     mean: str
     spread: str
     trend: Sparkline
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Opinion:
-    """One score with what was said about it. `tone` is `up`, `down` or empty, for thumbs."""
-
-    href: str
-    run: str
-    name: str
-    value: str
-    tone: str
-    comment: str
-    author: str
-    time: TimeView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

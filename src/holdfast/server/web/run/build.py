@@ -11,6 +11,7 @@ from holdfast.server.stores.run_views import RunRecord, RunVersion
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.links import run_path
 from holdfast.server.web.pages import Fact, Shell
+from holdfast.server.web.run.feedback import run_feedback
 from holdfast.server.web.run.pages import DetailPart, HeadPart, RowsPart, RunHead, RunPage, TreebarPart
 from holdfast.server.web.run.query import RunQuery
 from holdfast.server.web.run.span_detail import run_overview, span_detail
@@ -76,7 +77,7 @@ class OpenRun:
         run = self.record
         span = self.queries.spans.record(run.key, self.query.span) if self.query.span is not None else None
         if span is None:
-            return DetailPart(span=None, overview=run_overview(self.queries, run, tree, self.query))
+            return DetailPart(span=None, overview=run_overview(self.queries, run, tree, self.query, self.now))
         return DetailPart(
             span=span_detail(self.queries, run, tree, self.query, span, self.now), overview=None
         )
@@ -104,6 +105,7 @@ class OpenRun:
             cost=run_cost(run),
             reason=clean((run.termination_reason or "")[:1000]) or _silence(run),
             error=show_error(error, run.error_type),
+            feedback=run_feedback(self.queries, run),
             stop_href=f"{path}/stop" if status is InstanceStatus.ACTIVE else "",
             path=path,
         )

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from holdfast.server.services.payload_view import PayloadView
+from holdfast.server.web.opinions import Opinion
 from holdfast.server.web.pages import Choice, CostView, ErrorView, Fact, Page, Panel, Shell, Shown, TimeView
 
 __all__ = [
     "DetailPart",
     "ErrorJump",
     "EventView",
+    "Feedback",
     "HeadPart",
     "QualityView",
     "RowsPart",
@@ -111,6 +113,15 @@ class ViolationView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Feedback:
+    """What the console's own thumb says of the run: `up`, `down` or empty; and where to say it."""
+
+    href: str
+    thumb: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunHead:
     """The head of a run page. `stop_href` is empty where the run cannot be stopped."""
 
@@ -131,6 +142,7 @@ class RunHead:
     reason: str
     error: ErrorView | None
     stop_href: str
+    feedback: Feedback
     path: str
 
 
@@ -143,6 +155,7 @@ class RunOverview:
     failed_href: str
     quality: tuple[QualityView, ...]
     quality_clipped: bool
+    scores: tuple[Opinion, ...]
     events: tuple[EventView, ...]
     events_total: int
     attributes: Panel | None

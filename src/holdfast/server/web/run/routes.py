@@ -13,8 +13,7 @@ from litestar.response import Redirect, Stream
 from msgspec import Raw
 
 from holdfast.errors import ApiError
-from holdfast.server.services.access import browser_session, services_of
-from holdfast.server.services.auth import Principal
+from holdfast.server.services.access import browser_session, person_of, services_of
 from holdfast.server.web.answers import AnyRequest, html, message_page, shell_of
 from holdfast.server.web.forms import read_form
 from holdfast.server.web.links import id_from_path, run_path
@@ -24,7 +23,7 @@ from holdfast.server.web.run.live import Streams
 from holdfast.server.web.run.query import RunQuery
 from holdfast.server.web.run.raw import raw_part
 from holdfast.server.web.run.tree_rows import ROWS
-from holdfast.wire.vocabulary import ErrorCode, TokenScope
+from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = ["run_routes"]
 
@@ -123,13 +122,8 @@ async def stop_run(request: AnyRequest, run_id: FromPath[str]) -> Response[Any]:
         "reason": reason,
     }
     fields = {name: Raw(msgspec.json.encode(value)) for name, value in operation.items()}
-    person = Principal(
-        token_id="",  # no token: a browser's session
-        account_id=session.account_id,
-        scopes=frozenset({TokenScope.ADMIN}),
-    )
     try:
-        await services_of(request).ingest.one(person, fields)
+        await services_of(request).ingest.one(person_of(session), fields)
     except ApiError as error:
         if error.code != ErrorCode.INVALID_ACTION:
             raise
@@ -137,10 +131,23 @@ async def stop_run(request: AnyRequest, run_id: FromPath[str]) -> Response[Any]:
     return Redirect(run_path(run_id), status_code=303)
 
 
+@post("/runs/{run_id:str}/thumb", include_in_schema=False, status_code=303)
+async def judge_run(request: AnyRequest, run_id: FromPath[str]) -> Redirect:
+    """The form of the run page: thumb up, down, or taken back."""
+    session = await browser_session(request)
+    form = await read_form(request)
+    session.check_csrf(form.get("csrf"))
+    run_id = id_from_path(run_id)
+    thumb = {"up": True, "down": False}.get(form.get("thumb", ""))
+    scores, comment = services_of(request).managed.scores, form.get("comment", "").strip()[:2000]
+    await asyncio.to_thread(scores.thumb, person_of(session), run_id, thumb, comment)
+    return Redirect(run_path(run_id), status_code=303)
+
+
 def run_routes() -> Router:
     streams = Streams()
     return Router(
         "/",
-        route_handlers=[run, run_rows, run_part, run_raw, run_live, stop_run],
+        route_handlers=[run, run_rows, run_part, run_raw, run_live, stop_run, judge_run],
         dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},
     )

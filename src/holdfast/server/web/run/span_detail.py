@@ -17,6 +17,7 @@ from holdfast.server.stores.schema import SPAN_AGGREGATE, SPAN_CLOSED_BY_SERVER,
 from holdfast.server.web.format import duration, utc_text
 from holdfast.server.web.links import run_path
 from holdfast.server.web.pages import Fact
+from holdfast.server.web.run.feedback import run_scores
 from holdfast.server.web.run.pages import (
     ErrorJump,
     EventView,
@@ -87,12 +88,13 @@ def span_detail(
     )
 
 
-def run_overview(queries: Queries, run: RunRecord, tree: SpanTree, query: RunQuery) -> RunOverview:
+def run_overview(queries: Queries, run: RunRecord, tree: SpanTree, query: RunQuery, now: int) -> RunOverview:
     body = queries.runs.body(run.key)
     began = run.started_at if run.started_at is not None else run.begun_at
     failures = tree.failures()
     judged = queries.runs.quality(run.key, _QUALITY + 1)
     return RunOverview(
+        scores=run_scores(queries, run, now),
         jumps=_jumps(queries, run, query, [tree.ids[place] for place in failures[:_JUMPS]]),
         failed=len(failures),
         failed_href=query.with_view(TreeView(failed_only=True)),
