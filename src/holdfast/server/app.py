@@ -30,17 +30,20 @@ from holdfast.server.services.forward.background import forwarding
 from holdfast.server.services.forward.receiver import headers_in, traces_address
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
+from holdfast.server.services.indexer import Indexer
 from holdfast.server.services.ingest import Ingest
 from holdfast.server.services.managed import Managed
 from holdfast.server.services.otlp.export import TraceIngest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
+from holdfast.server.services.search import Search
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.opening import DatabaseState, database_state, open_database
+from holdfast.server.stores.opening import DatabaseState, database_state, open_database, open_search
+from holdfast.server.stores.search_index import SearchIndex
 from holdfast.server.web.routes import web_routes
 
-__all__ = ["create_app", "open_services", "open_store", "store_state"]
+__all__ = ["create_app", "open_index", "open_services", "open_store", "store_state"]
 
 DATABASE_FILE: Final = "holdfast.db"
 
@@ -48,6 +51,11 @@ DATABASE_FILE: Final = "holdfast.db"
 def open_store(config: ServerConfig) -> Store:
     """The configured database with today's tables. Raises `StoreError`."""
     return open_database(config.data / DATABASE_FILE, config.database)
+
+
+def open_index(config: ServerConfig, store: Store) -> SearchIndex:
+    """The search index of the configured database. Raises `StoreError`."""
+    return open_search(config.data / DATABASE_FILE, config.database, store)
 
 
 def store_state(config: ServerConfig) -> DatabaseState:
@@ -64,7 +72,9 @@ def open_services(config: ServerConfig) -> Generator[Services]:
         auth = Auth(store, utc_now_ns)
         heard = Heard()
         checker = Checker(store)
-        committer = Committer(store, utc_now_ns, to_check=checker.wake)
+        index = open_index(config, store)
+        indexer = Indexer(store, index)
+        committer = Committer(store, utc_now_ns, to_check=checker.wake, to_index=indexer.committed)
         keeper = Housekeeping(
             store, auth, heard, utc_now_ns, abandon_after=config.abandon_after, every=config.sweep_every
         )
@@ -82,12 +92,15 @@ def open_services(config: ServerConfig) -> Generator[Services]:
                 queries=Queries(store),
                 followers=Followers(store),
                 managed=Managed.over(store, auth, ingest, utc_now_ns, erase=eraser.wake),
+                search=Search(store, index),
             )
         finally:
             committer.close()
             eraser.close()
             keeper.close()
             checker.close()
+            indexer.close()
+            index.close()
             auth.save_last_use()
     finally:
         store.close()

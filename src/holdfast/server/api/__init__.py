@@ -7,7 +7,6 @@ from typing import Final
 from litestar import Router
 
 from holdfast.server.api.agents import AGENT_ROUTES
-from holdfast.server.api.answers import ANSWER_ROUTES
 from holdfast.server.api.authorize import authorize
 from holdfast.server.api.erasing import ERASING_ROUTES
 from holdfast.server.api.login import LOGIN_ROUTES
@@ -15,6 +14,7 @@ from holdfast.server.api.places import PLACE_ROUTES
 from holdfast.server.api.reading import READING_ROUTES
 from holdfast.server.api.recording import RECORDING_ROUTES
 from holdfast.server.api.scores import SCORE_ROUTES
+from holdfast.server.api.searching import SEARCH_ROUTES
 from holdfast.server.api.system import SYSTEM_ROUTES
 from holdfast.server.api.tokens import TOKEN_ROUTES
 from holdfast.server.api.traces import TRACE_ROUTES
@@ -29,7 +29,6 @@ _MANAGEMENT: Final = [
     *TOKEN_ROUTES,
     *ERASING_ROUTES,
     *SCORE_ROUTES,
-    *ANSWER_ROUTES,
 ]
 
 
@@ -38,7 +37,7 @@ def api_routes() -> list[Router]:
     return [
         Router(
             "/api/v1",
-            route_handlers=[*SYSTEM_ROUTES, *RECORDING_ROUTES, *READING_ROUTES, *_MANAGEMENT],
+            route_handlers=[*SYSTEM_ROUTES, *RECORDING_ROUTES, *READING_ROUTES, *SEARCH_ROUTES, *_MANAGEMENT],
             guards=[authorize],
         ),
         Router("/", route_handlers=[*LOGIN_ROUTES, *TRACE_ROUTES]),

@@ -37,8 +37,9 @@ Waiting = tuple[Batch, "Future[BatchResult]"]
 class Committer:
     """Owns its thread; `close` ends it after everything submitted before has been written.
 
-    `to_check` is called after commits that leave something to check against schemas. `pending_limit` bounds
-    the items that wait: past it `submit` refuses with `ApiError` 503.
+    `to_check` is called after commits that leave something to check against schemas, `to_index` after every
+    commit, with how many operations it brought. `pending_limit` bounds the items that wait: past it `submit`
+    refuses with `ApiError` 503.
     """
 
     def __init__(
@@ -47,11 +48,13 @@ class Committer:
         clock: Callable[[], int],
         *,
         to_check: Callable[[], None] = lambda: None,
+        to_index: Callable[[int], None] = lambda _: None,
         pending_limit: int = 200_000,
     ) -> None:
         self._store = store
         self._clock = clock
         self._to_check = to_check
+        self._to_index = to_index
         self._limit = pending_limit
         self._changed = threading.Condition()
         self._waiting: deque[Waiting] = deque()
@@ -166,6 +169,7 @@ class Committer:
         results, to_check = in_transaction(self._store, write)
         if to_check:
             self._to_check()
+        self._to_index(sum(len(batch.items) for batch in batches))
         return results
 
 

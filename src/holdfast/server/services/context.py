@@ -13,6 +13,7 @@ from holdfast.server.services.managed import Managed
 from holdfast.server.services.otlp.export import TraceIngest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
+from holdfast.server.services.search import Search
 from holdfast.server.stores.base import Store
 
 __all__ = ["Services"]
@@ -32,3 +33,4 @@ class Services:
     followers: Followers
     records: Records
     managed: Managed
+    search: Search

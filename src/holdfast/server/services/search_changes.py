@@ -26,7 +26,6 @@ def has_text(change: BodyRow) -> bool:
 def _texts(run: InstanceRow) -> _RunTexts:
     return (
         run.name,
-        run.root_name,
         run.external_identifier,
         run.attributes,
         run.finish_attributes,

@@ -15,10 +15,12 @@ from holdfast.server.stores.base import Store
 from holdfast.server.stores.clickhouse.connection import clickhouse_url
 from holdfast.server.stores.migrate import current_revision, head_revision
 from holdfast.server.stores.moving_state import anything_moved
+from holdfast.server.stores.search_index import SearchIndex
 from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.sqlite_search import SqliteSearch
 from holdfast.server.stores.tiered import TieredStore
 
-__all__ = ["DatabaseState", "database_state", "open_database", "open_tiered"]
+__all__ = ["DatabaseState", "database_state", "open_database", "open_search", "open_tiered"]
 
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 
@@ -65,6 +67,16 @@ def _open_catalogue(file: Path, address: str | None) -> Store:
     from holdfast.server.stores.postgres import PostgresStore  # an extra, and 60 ms to import
 
     return PostgresStore(url)
+
+
+def open_search(file: Path, address: str | None, store: Store) -> SearchIndex:
+    """The search index of the record in `store`: in the database at `address`, without one in a file of its own
+    beside the SQLite file. Raises `StoreError`."""
+    if address is None:
+        return SqliteSearch(file.with_name(f"{file.stem}-search.db"), store)
+    from holdfast.server.stores.postgres_search import PostgresSearch
+
+    return PostgresSearch(_postgres_url(address), store)
 
 
 def database_state(file: Path, address: str | None) -> DatabaseState:
