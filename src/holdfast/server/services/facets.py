@@ -17,7 +17,7 @@ from holdfast.server.stores.base import WriteTransaction
 from holdfast.server.stores.rows import EventRow, InstanceRow, SpanRow
 from holdfast.server.stores.rows_facets import FacetRollupRow, FacetRow
 from holdfast.server.stores.schema import SPAN_AGGREGATE
-from holdfast.server.stores.schema_facets import COUNTED_EVENTS, LONGEST_CALL, LONGEST_NAME
+from holdfast.server.stores.schema_facets import COUNTED_EVENTS, FACET_COUNTS, LONGEST_CALL, LONGEST_NAME
 from holdfast.wire.vocabulary import UNNAMED, EventLevel, FacetKind, SpanType
 
 __all__ = ["FacetPlace", "Facets", "counts_as_failed", "facet_place", "model_facet", "take_out_facets"]
@@ -60,12 +60,14 @@ class Facets:
 
     def __init__(self) -> None:
         self._added: dict[tuple[int, str, str], list[int]] = {}
+        # of calls, by run, kind, provider, model or tool: names are put together once, not for every span
+        self._calls: dict[tuple[int, str, str | None, str | None], list[int]] = {}
 
     def add_span(self, row: SpanRow, sign: int) -> None:
         """Add (`sign` 1) or take away (-1) what a span counts for."""
         schema = row.schema_name
         if schema == _TOOL:
-            self._add_call(row, _TOOL_KIND, (row.tool or row.name or UNNAMED)[:LONGEST_NAME], sign)
+            self._add_call(row, (row.instance_key, _TOOL_KIND, None, row.tool or row.name), sign)
         if row.flags & SPAN_AGGREGATE:
             return
         if (
@@ -74,45 +76,48 @@ class Facets:
             or row.output_tokens is not None
             or row.cost_nano is not None
         ):
-            self._add_call(row, _MODEL_KIND, model_facet(row.provider, row.model), sign)
+            self._add_call(row, (row.instance_key, _MODEL_KIND, row.provider, row.model), sign)
 
-    def add_event(self, row: EventRow) -> None:
-        if row.name in COUNTED_EVENTS:
-            self.add(row.instance_key, _EVENT_KIND, row.name, calls=1, errors=int(row.level == _ERROR))
-
-    def add(self, instance_key: int, kind: str, name: str, *, calls: int, errors: int) -> None:
-        sums = self._sums(instance_key, kind, name)
-        sums[0] += calls
-        sums[1] += errors
-
-    def _add_call(self, row: SpanRow, kind: str, name: str, sign: int) -> None:
-        sums = self._sums(row.instance_key, kind, name)
+    def _add_call(self, row: SpanRow, key: tuple[int, str, str | None, str | None], sign: int) -> None:
+        sums = self._calls.get(key)
+        if sums is None:
+            sums = self._calls[key] = [0] * len(FACET_COUNTS)
         sums[0] += sign
-        if row.status == "failed" or row.error_type is not None:
+        if row.error_type is not None or row.status == "failed":
             sums[1] += sign
+        tokens = False
         if row.input_tokens is not None:
+            tokens = True
             sums[2] += sign * row.input_tokens
         if row.output_tokens is not None:
+            tokens = True
             sums[3] += sign * row.output_tokens
         if row.cost_nano is not None:
             sums[4] += sign * row.cost_nano
-        elif (
-            row.input_tokens is not None
-            or row.output_tokens is not None
-            or (kind is _MODEL_KIND and row.status == "complete")
-        ):
+        elif tokens or (key[1] == _MODEL_KIND and row.status == "complete"):
             sums[5] += sign
         if row.finished_at is not None and row.started_at is not None:
             took = row.finished_at - row.started_at
             if 0 < took <= LONGEST_CALL:
                 sums[6] += sign * took
 
-    def _sums(self, instance_key: int, kind: str, name: str) -> list[int]:
-        key = (instance_key, kind, name)
-        sums = self._added.get(key)
-        if sums is None:
-            sums = self._added[key] = [0] * 7
-        return sums
+    def add_event(self, row: EventRow) -> None:
+        if row.name in COUNTED_EVENTS:
+            self.add(row.instance_key, _EVENT_KIND, row.name, calls=1, errors=int(row.level == _ERROR))
+
+    def add(self, instance_key: int, kind: str, name: str, *, calls: int, errors: int) -> None:
+        sums = self._added.setdefault((instance_key, kind, name), [0] * len(FACET_COUNTS))
+        sums[0] += calls
+        sums[1] += errors
+
+    def _everything(self) -> dict[tuple[int, str, str], list[int]]:
+        found = self._added
+        for (key, kind, provider, name), sums in self._calls.items():
+            called = model_facet(provider, name) if kind == _MODEL_KIND else (name or UNNAMED)[:LONGEST_NAME]
+            place = (key, kind, called)
+            known = found.get(place)
+            found[place] = sums if known is None else [a + b for a, b in zip(known, sums, strict=True)]
+        return found
 
     def write(
         self,
@@ -130,7 +135,7 @@ class Facets:
                 _move(transaction, rollups, run, was)
         rows = [
             FacetRow(key, kind, name, by_key[key].account_id, by_key[key].begun_at, *sums)
-            for (key, kind, name), sums in sorted(self._added.items())
+            for (key, kind, name), sums in sorted(self._everything().items())
             if any(sums)
         ]
         if rows:
@@ -142,6 +147,7 @@ class Facets:
             transaction.facets.drop([row.key for row in rows if present[row.key] <= 0])
         rollups.write(transaction)
         self._added.clear()
+        self._calls.clear()
 
 
 def take_out_facets(transaction: WriteTransaction, runs: Iterable[InstanceRow]) -> None:
