@@ -13,13 +13,11 @@ from holdfast.errors import StoreUnavailableError
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.moving import SettledRun, Slice, read_slices, settled_runs, take_out
 from holdfast.server.stores.moving_state import (
-    Moving,
     batches_left,
     close_batches,
     erasures_left,
     forget_erasures,
     give_back,
-    note_progress,
     open_batches,
     take_over,
 )
@@ -38,6 +36,9 @@ _RUNS: Final = 1_000
 _SPANS_AT_ONCE: Final = 20_000
 _BYTES_AT_ONCE: Final = 64 << 20
 _ERASURES: Final = 2_000
+_NOTHING: Final = -1
+_LOOK_AT_ALL: Final = 24 * 3600 * _SECOND
+"""So often runs are looked for from the beginning: clocks go back, and copies bring old runs."""
 _LEAST_EVERY: Final = 0.2
 _MOST_EVERY: Final = 30.0
 
@@ -70,6 +71,8 @@ class Mover:
         self._after = int(after * _SECOND)
         self._every = every
         self._me = new_id()
+        self._done_until = _NOTHING  # everything settled that last changed up to then has been moved
+        self._looked_at_all = _NOTHING
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="holdfast-mover", daemon=True)
         self._thread.start()
@@ -97,31 +100,27 @@ class Mover:
         Raises `StoreUnavailableError` where one of the two stores is away; what has been moved stays moved.
         """
         now = self._clock()
-        state = in_transaction(self._store, lambda transaction: self._take_over(transaction, now))
-        if state is None:
+        if not in_transaction(self._store, lambda transaction: self._take_over(transaction, now)):
+            self._done_until = _NOTHING
             return 0
         self._tidy()
         before = now - self._after
-        place = (min(state.moved_until, before - _SKEW), -1)
-        behind = before  # everything that last changed before this has been moved
+        if now - self._looked_at_all > _LOOK_AT_ALL:
+            self._looked_at_all, self._done_until = now, _NOTHING
+        place = (self._done_until, _NOTHING)
+        done = before - _SKEW
         moved = 0
-        while not self._closing.is_set():
-            runs = settled_runs(self._store, place, before, _RUNS)
-            if not runs:
-                break
+        while runs := settled_runs(self._store, place, before, _RUNS):
             place = runs[-1].updated_at, runs[-1].key
-            ready = [run for run in runs if not run.waiting]
-            left = {run.updated_at for run in runs if run.waiting}
-            count, stayed = self._move(ready)
+            count, stayed = self._move([run for run in runs if not run.waiting])
             moved += count
-            left |= stayed
-            behind = min([behind, *left])
-        if not self._closing.is_set():
-            until = min(behind, before - _SKEW) - 1
-            in_transaction(self._store, lambda transaction: note_progress(transaction, self._me, until))
+            done = min([done, *stayed, *(run.updated_at for run in runs if run.waiting)])
+            if self._closing.is_set():
+                return moved
+        self._done_until = done - 1
         return moved
 
-    def _take_over(self, transaction: WriteTransaction, now: int) -> Moving | None:
+    def _take_over(self, transaction: WriteTransaction, now: int) -> bool:
         return take_over(transaction, self._me, now, now + _MINE_FOR)
 
     def _tidy(self) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Final
 
-from msgspec import Struct
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from holdfast.server.stores.base import WriteTransaction
 from holdfast.server.stores.schema_columnar import moved_runs, span_batches, span_erasures, span_mover
 
 __all__ = [
-    "Moving",
     "anything_moved",
     "batches_left",
     "close_batches",
@@ -20,7 +18,6 @@ __all__ = [
     "forget_erasures",
     "give_back",
     "newest_batch",
-    "note_progress",
     "open_batches",
     "take_over",
 ]
@@ -29,39 +26,23 @@ _NAME: Final = "spans"
 _m: Final = span_mover.c
 
 
-class Moving(Struct, frozen=True, kw_only=True):
-    """`newest` is the number of the last batch; every settled run whose `updated_at` is at most `moved_until`
-    has been moved."""
-
-    newest: int
-    moved_until: int
-
-
-def take_over(transaction: WriteTransaction, holder: str, now: int, until: int) -> Moving | None:
-    """Become, or stay, the one who moves spans until that time; None while it is somebody else."""
+def take_over(transaction: WriteTransaction, holder: str, now: int, until: int) -> bool:
+    """Become, or stay, the one who moves spans until that time; False while it is somebody else."""
     connection = transaction.connection
     row = connection.execute(select(span_mover).where(_m.name == _NAME).with_for_update()).first()
     if row is None:
-        connection.execute(
-            insert(span_mover).values(name=_NAME, holder=holder, until=until, batch=0, moved_until=-1)
-        )
-        return Moving(newest=0, moved_until=-1)
+        connection.execute(insert(span_mover).values(name=_NAME, holder=holder, until=until, batch=0))
+        return True
     if row.holder != holder and row.until > now:
-        return None
+        return False
     connection.execute(update(span_mover).where(_m.name == _NAME).values(holder=holder, until=until))
-    return Moving(newest=row.batch, moved_until=row.moved_until)
+    return True
 
 
 def give_back(transaction: WriteTransaction, holder: str) -> None:
     """Another one may move spans at once."""
     mine = (_m.name == _NAME) & (_m.holder == holder)
     transaction.connection.execute(update(span_mover).where(mine).values(until=0))
-
-
-def note_progress(transaction: WriteTransaction, holder: str, moved_until: int) -> None:
-    """It never goes back."""
-    mine = (_m.name == _NAME) & (_m.holder == holder) & (_m.moved_until < moved_until)
-    transaction.connection.execute(update(span_mover).where(mine).values(moved_until=moved_until))
 
 
 def open_batches(transaction: WriteTransaction, holder: str, count: int, until: int) -> int | None:

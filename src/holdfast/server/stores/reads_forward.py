@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Iterable
+from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, select, text, tuple_
 
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.clickhouse.reads import MovedPart
 from holdfast.server.stores.rows import BodyRow, EventRow, SpanRow
 from holdfast.server.stores.schema import (
     agent_versions,
@@ -120,6 +122,7 @@ class ForwardReads:
     """Each method is one read of its own, in the calling thread."""
 
     def __init__(self, store: Store) -> None:
+        self._store = store
         self._engine = store.reader
 
     def settled(self, wanted: ForwardFilter, after: Place, until: int, limit: int) -> list[ForwardRun]:
@@ -142,32 +145,45 @@ class ForwardReads:
         """All spans of these runs, by run and id."""
         query = select(*_SPAN).select_from(_WHOLE).where(_s.instance_key.in_(keys))
         with self._engine.connect() as connection:
-            return [_whole(row) for row in connection.execute(query.order_by(_s.instance_key, _s.id))]
+            here = [_whole(row) for row in connection.execute(query.order_by(_s.instance_key, _s.id))]
+            moved = self._store.moved_parts(connection, keys)
+        return _together(
+            here, (pair for part in moved.values() for some in part.every_whole() for pair in some)
+        )
 
     def spans_after(self, key: int, span_id: str, limit: int) -> list[WholeSpan]:
         """The spans of a run whose ids come after that one, in the order of their ids."""
         query = select(*_SPAN).select_from(_WHOLE).where(_s.instance_key == key, _s.id > span_id)
         with self._engine.connect() as connection:
-            return [_whole(row) for row in connection.execute(query.order_by(_s.id).limit(limit))]
+            here = [_whole(row) for row in connection.execute(query.order_by(_s.id).limit(limit))]
+            moved = self._store.moved_parts(connection, [key]).get(key)
+        return here if moved is None else _together(here, moved.whole_after(span_id, limit))[:limit]
 
     def events(self, keys: Collection[int]) -> list[EventRow]:
         """All events of these runs, in the order of their times."""
-        query = select(events).where(_e.instance_key.in_(keys)).order_by(_e.timestamp, _e.id)
-        with self._engine.connect() as connection:
-            return [EventRow(*row) for row in connection.execute(query)]
+        query = select(events).where(_e.instance_key.in_(keys))
+        return self._events(query, keys, lambda part: part.events(None))
 
     def events_of(self, key: int, span_ids: Collection[str]) -> list[EventRow]:
         """The events of some spans of a run, in the order of their times."""
         query = select(events).where(_e.instance_key == key, _e.span_id.in_(span_ids))
-        with self._engine.connect() as connection:
-            return [EventRow(*row) for row in connection.execute(query.order_by(_e.timestamp, _e.id))]
+        return self._events(query, [key], lambda part: part.events(None, span_ids=span_ids))
 
     def own_events(self, key: int, limit: int) -> list[EventRow]:
         """The first events of a run that belong to no span."""
         query = select(events).where(_e.instance_key == key, _e.span_id.is_(None))
         query = query.order_by(_e.timestamp, _e.id).limit(limit)
+        return self._events(query, [key], lambda part: part.own_events(limit))[:limit]
+
+    def _events(
+        self, query: Select[Any], keys: Collection[int], there: Callable[[MovedPart], list[EventRow]]
+    ) -> list[EventRow]:
         with self._engine.connect() as connection:
-            return [EventRow(*row) for row in connection.execute(query)]
+            here = [EventRow(*row) for row in connection.execute(query)]
+            moved = self._store.moved_parts(connection, keys)
+        every = [*(row for part in moved.values() for row in there(part)), *here]
+        once = {(row.instance_key, row.id): row for row in every}
+        return sorted(once.values(), key=lambda row: (row.timestamp, row.id))
 
     def quality(self, keys: Collection[int]) -> dict[int, list[ForwardQuality]]:
         """The judgements of these runs; those taken away are left out."""
@@ -184,6 +200,12 @@ class ForwardReads:
 
 def _run(row: Row[*tuple[Any, ...]]) -> ForwardRun:
     return ForwardRun(*row)
+
+
+def _together(here: Iterable[WholeSpan], moved: Iterable[WholeSpan]) -> list[WholeSpan]:
+    """By run and id; of a span that is in both that which is here."""
+    once = {(row.instance_key, row.id): (row, body) for row, body in chain(moved, here)}
+    return [once[place] for place in sorted(once)]
 
 
 def _whole(row: Row[*tuple[Any, ...]]) -> WholeSpan:

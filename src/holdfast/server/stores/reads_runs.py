@@ -221,7 +221,7 @@ class RunReads:
             moved = self._store.moved_parts(connection, [key]).get(key)
         if moved is None:
             return found
-        older = moved.events(limit, span_id=span_id)
+        older = moved.events(limit, span_ids=None if span_id is None else [span_id])
         found += [RunEvent(e.id, e.span_id, e.name, e.level, e.timestamp, e.payload) for e in older]
         every = {event.id: event for event in found}
         return sorted(every.values(), key=lambda event: (event.timestamp, event.id))[:limit]

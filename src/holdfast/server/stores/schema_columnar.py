@@ -72,12 +72,11 @@ span_erasures: Final = Table(
 span_mover: Final = Table(
     "span_mover",
     metadata,
-    # One row: which server moves spans, until when it may believe so without asking again, the number of the
-    # last batch, and up to which `instances.updated_at` everything that is settled has been moved.
+    # One row: which server moves spans, until when it may believe so without asking again, and the number of
+    # the last batch.
     Column("name", Text, primary_key=True),
     Column("holder", Text, nullable=False),
     Column("until", _Big, nullable=False),
     Column("batch", _Big, nullable=False),
-    Column("moved_until", _Big, nullable=False),
     sqlite_with_rowid=False,
 )

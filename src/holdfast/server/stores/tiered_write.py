@@ -7,8 +7,6 @@ as they are there, changed, and noted as recalled. Its totals never left the cat
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from itertools import islice
-from typing import Final
 
 from sqlalchemy import Connection, insert, select
 
@@ -29,8 +27,6 @@ from holdfast.server.stores.rows import (
 from holdfast.server.stores.schema_columnar import moved_runs, recalled_spans
 
 __all__ = ["TieredTransaction"]
-
-_AT_ONCE: Final = 500
 
 
 class TieredTransaction:
@@ -137,8 +133,7 @@ class TieredTransaction:
 
     def _bring_all_back(self, key: int) -> None:
         for part in self._parts_of([key]).values():
-            spans = part.every_whole()
-            while pairs := list(islice(spans, _AT_ONCE)):
+            for pairs in part.every_whole():
                 known = self._catalogue.spans([(key, row.id) for row, _ in pairs])
                 self._bring_back([pair for pair in pairs if (key, pair[0].id) not in known])
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final
 
 from holdfast.server.stores.clickhouse.connection import ClickHouse
@@ -63,16 +63,21 @@ class MovedPart:
         )
         return {span.id: (span, body) for span, body in pairs}
 
-    def every_whole(self) -> Iterator[tuple[SpanRow, BodyRow]]:
-        """All spans of the run with their bodies, a few hundred at a time, in the order of their ids."""
+    def whole_after(self, span_id: str, limit: int) -> list[tuple[SpanRow, BodyRow]]:
+        """The first of the spans behind that id, with their bodies, in the order of their ids."""
         query = (
             f"SELECT {_WHOLE} FROM {SPANS} FINAL WHERE {_RUN} AND id > {{after:String}} "  # noqa: S608 - our own names
-            f"ORDER BY id LIMIT {_IDS_AT_ONCE}"
+            "ORDER BY id LIMIT {limit:Int64}"
         )
+        values = self._values(after=span_id, limit=limit)
+        return [_pair(row) for row in self._database.rows(query, values, as_bytes=BODY_COLUMNS)]
+
+    def every_whole(self) -> Iterator[Sequence[tuple[SpanRow, BodyRow]]]:
+        """All spans of the run with their bodies, some hundreds at a time, in the order of their ids."""
         after = ""
-        while rows := self._database.rows(query, self._values(after=after), as_bytes=BODY_COLUMNS):
-            yield from map(_pair, rows)
-            after = rows[-1][1]
+        while pairs := self.whole_after(after, _IDS_AT_ONCE):
+            yield pairs
+            after = pairs[-1][0].id
 
     def bodies(self, keys: Collection[int]) -> dict[int, BodyRow]:
         """Those with these keys, by key."""
@@ -97,16 +102,27 @@ class MovedPart:
         query = f"SELECT id FROM {EVENTS} WHERE {_RUN} AND id IN {{ids:Array(String)}}"  # noqa: S608 - our own names
         return {row[0] for part in _parts(ids) for row in self._database.rows(query, self._values(ids=part))}
 
-    def events(self, limit: int, *, span_id: str | None = None, descending: bool = False) -> list[EventRow]:
-        """The first of the run in the order of their times and ids, or of one span in it."""
-        of_span = " AND span_id = {span:String}" if span_id is not None else ""
-        way = "DESC" if descending else "ASC"
+    def events(
+        self, limit: int | None, *, span_ids: Collection[str] | None = None, descending: bool = False
+    ) -> list[EventRow]:
+        """The first of the run in the order of their times and ids, or of some spans in it."""
+        of_spans = "" if span_ids is None else "AND span_id IN {spans:Array(String)}"
+        return self._events(of_spans, limit, "DESC" if descending else "ASC", spans=list(span_ids or ()))
+
+    def own_events(self, limit: int) -> list[EventRow]:
+        """The first of those that belong to no span."""
+        return self._events("AND span_id IS NULL", limit, "ASC")
+
+    def _events(self, where: str, limit: int | None, way: str, **values: object) -> list[EventRow]:
         query = (
-            f"SELECT {_EVENT} FROM {EVENTS} FINAL WHERE {_RUN}{of_span} "  # noqa: S608 - our own names
-            f"ORDER BY timestamp {way}, id {way} LIMIT {{limit:Int64}}"
+            f"SELECT {_EVENT} FROM {EVENTS} FINAL WHERE {_RUN} {where} "  # noqa: S608 - our own names
+            f"ORDER BY timestamp {way}, id {way}"
         )
-        values = self._values(limit=limit, span=span_id or "")
-        return [EventRow(*row) for row in self._database.rows(query, values, as_bytes=["payload"])]
+        if limit is not None:
+            query += " LIMIT {limit:Int64}"
+            values["limit"] = limit
+        rows = self._database.rows(query, self._values(**values), as_bytes=["payload"])
+        return [EventRow(*row) for row in rows]
 
     def event_payload(self, event_id: str) -> bytes | None:
         query = f"SELECT payload FROM {EVENTS} WHERE {_RUN} AND id = {{id:String}} LIMIT 1"  # noqa: S608 - our own names

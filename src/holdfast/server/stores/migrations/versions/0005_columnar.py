@@ -55,7 +55,6 @@ def upgrade() -> None:
         sa.Column("holder", sa.Text(), nullable=False),
         sa.Column("until", _BIG, nullable=False),
         sa.Column("batch", _BIG, nullable=False),
-        sa.Column("moved_until", _BIG, nullable=False),
         sa.PrimaryKeyConstraint("name", name="pk_span_mover"),
         sqlite_with_rowid=False,
     )
