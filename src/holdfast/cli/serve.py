@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from holdfast.cli.db import DatabaseOption
+from holdfast.cli.db import DatabaseOption, SpansOption
 from holdfast.cli.local import DataOption
 from holdfast.cli.output import JsonFlag
 
@@ -23,6 +23,7 @@ def serve(
     ] = None,
     data: DataOption = None,
     database: DatabaseOption = None,
+    spans: SpansOption = None,
     open_browser: Annotated[bool, typer.Option("--open", help="Open the browser, logged in.")] = False,
     json: JsonFlag = False,
 ) -> None:
@@ -35,5 +36,5 @@ def serve(
     )
     from holdfast.server.config import ServerConfig
 
-    config = ServerConfig.from_settings(data=data, database=database, host=host, port=port)
+    config = ServerConfig.from_settings(data=data, database=database, spans=spans, host=host, port=port)
     run_server(config, open_browser=open_browser, json=json)

@@ -33,6 +33,7 @@ from holdfast.server.services.housekeeping import Housekeeping
 from holdfast.server.services.indexer import Indexer
 from holdfast.server.services.ingest import Ingest
 from holdfast.server.services.managed import Managed
+from holdfast.server.services.mover import moving
 from holdfast.server.services.otlp.export import TraceIngest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
@@ -50,7 +51,7 @@ DATABASE_FILE: Final = "holdfast.db"
 
 def open_store(config: ServerConfig) -> Store:
     """The configured database with today's tables. Raises `StoreError`."""
-    return open_database(config.data / DATABASE_FILE, config.database)
+    return open_database(config.data / DATABASE_FILE, config.database, config.spans)
 
 
 def open_index(config: ServerConfig, store: Store) -> SearchIndex:
@@ -81,19 +82,20 @@ def open_services(config: ServerConfig) -> Generator[Services]:
         eraser = Eraser(store, utc_now_ns, agent_gone=auth.forget)
         ingest = Ingest(committer)
         try:
-            yield Services(
-                config=config,
-                clock=utc_now_ns,
-                store=store,
-                auth=auth,
-                ingest=ingest,
-                traces=TraceIngest(committer),
-                records=Records(store, heard, utc_now_ns),
-                queries=Queries(store),
-                followers=Followers(store),
-                managed=Managed.over(store, auth, ingest, utc_now_ns, erase=eraser.wake),
-                search=Search(store, index),
-            )
+            with moving(store, utc_now_ns, after=config.spans_after):
+                yield Services(
+                    config=config,
+                    clock=utc_now_ns,
+                    store=store,
+                    auth=auth,
+                    ingest=ingest,
+                    traces=TraceIngest(committer),
+                    records=Records(store, heard, utc_now_ns),
+                    queries=Queries(store),
+                    followers=Followers(store),
+                    managed=Managed.over(store, auth, ingest, utc_now_ns, erase=eraser.wake),
+                    search=Search(store, index),
+                )
         finally:
             committer.close()
             eraser.close()
