@@ -13,6 +13,7 @@ from litestar.response import Redirect
 from holdfast.errors import ApiError
 from holdfast.server.services.own_path import is_own_path
 from holdfast.server.web.answers import PAGE_ERRORS, THEME_COOKIE, AnyRequest, html, shell_of
+from holdfast.server.web.compare.routes import compare_routes
 from holdfast.server.web.overview.routes import overview_routes
 from holdfast.server.web.pages import LoginPage, Theme
 from holdfast.server.web.plotly_js import PLOTLY_FILE, plotly_js
@@ -68,6 +69,7 @@ def web_routes() -> list[Router]:
             "/",
             route_handlers=[
                 *overview_routes(),
+                *compare_routes(),
                 *run_list_routes(),
                 *quality_routes(),
                 run_routes(),
