@@ -61,7 +61,7 @@ def victim(api: Api) -> Ids:
     return {
         "agent_instance_id": run_id,
         "agent_span_id": api.post("/agent_spans", {"details": span})[1]["details"]["id"],
-        "agent_id": run["agent_id"],
+        "agent_id": _retained(api, run["agent_id"]),
         "environment_id": run["environment_id"],
         "agent_deployment_id": run["agent_deployment_id"],
         "agent_version_id": run["agent_version_id"],
@@ -69,13 +69,26 @@ def victim(api: Api) -> Ids:
         "api_token_id": token["id"],
         "score_id": api.post("/score", {"details": score})[1]["details"]["id"],
         "account_id": "default",
+        "erasures_id": _erasure(api),
     }
+
+
+def _erasure(api: Api) -> str:
+    """A receipt; nothing was erased."""
+    asked = {"details": {"where": f'name = "{_WORD} nowhere"'}}
+    return str(api.post("/erasures", asked)[1]["details"]["id"])
+
+
+def _retained(api: Api, agent_id: str) -> str:
+    """The agent, with a rule of its own."""
+    assert api.send("PUT", f"/retention/{agent_id}", {"details": {"keep": "30d"}})[0] == 200
+    return agent_id
 
 
 def _send(api: Api, method: str, path: str, operation: dict[str, Any], ids: Ids) -> tuple[int, str]:
     """The request with ids wherever one may stand; the answer with all that differs by chance taken out."""
     resource = path.removeprefix("/api/v1/").partition("/")[0]
-    own = {"agent_spans": "agent_span_id"}.get(resource, f"{resource}_id")
+    own = {"agent_spans": "agent_span_id", "retention": "agent_id"}.get(resource, f"{resource}_id")
     url = re.sub(r"\{[^}]*\}", lambda _: ids[own], path.removeprefix("/api/v1"))
     names = [one["name"] for one in operation.get("parameters", []) if one["in"] == "query"]
     url += "?" + "&".join(f"{name}={ids[name]}" for name in names if name in ids)

@@ -87,6 +87,7 @@ class RetentionDetails(Struct, frozen=True, kw_only=True):
 
     account_id: str
     agent_id: str | None
+    agent_name: str | None
     keep: str | None
     keep_seconds: int | None
     updated_at: str

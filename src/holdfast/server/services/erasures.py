@@ -17,8 +17,8 @@ from holdfast.server.services.listing import listed
 from holdfast.server.services.new_ids import new_pfid
 from holdfast.server.services.reading import invalid
 from holdfast.server.services.run_words import moment_of, parse_conditions
+from holdfast.server.stores.agents import find_named_agent
 from holdfast.server.stores.base import Store, WriteTransaction
-from holdfast.server.stores.catalogue import find_agent
 from holdfast.server.stores.erasing import found_runs, next_runs
 from holdfast.server.stores.reach import Reach
 from holdfast.server.stores.reads_api import Window
@@ -41,11 +41,19 @@ class _Receipt(Struct, frozen=True):
 
 
 class Erasures:
-    """Blocking; keep it off the event loop. `wake` begins to carry out what has been asked for."""
+    """Blocking; keep it off the event loop. `wake` begins to carry out what has been asked for. `asker` is who
+    asks, where that is not a token."""
 
     def __init__(
-        self, store: Store, changes: Changes, clock: Callable[[], int], wake: Callable[[], Future[None]]
+        self,
+        store: Store,
+        changes: Changes,
+        clock: Callable[[], int],
+        wake: Callable[[], Future[None]],
+        *,
+        asker: str | None = None,
     ) -> None:
+        self._asker = asker
         self._store = store
         self._changes = changes
         self._clock = clock
@@ -93,7 +101,7 @@ class Erasures:
                 account_id=who.account_id,
                 cause=ErasureCause.ASKED,
                 state=ErasureState.RUNNING,
-                asked_by=f"token {who.token_id}",
+                asked_by=self._asker or f"token {who.token_id}",
                 selection=selection(now),
                 inserted_at=now,
             )
@@ -130,10 +138,10 @@ class Erasures:
 
     def _agent(self, reach: Reach, wanted: str) -> str:
         with self._store.reader.connect() as connection:
-            found = find_agent(connection, reach.account_id, wanted)
-        if found is None or reach.agent_id not in (None, found):
+            found = find_named_agent(connection, reach, wanted)
+        if found is None:
             raise not_found("agent", wanted)
-        return found
+        return found.id
 
     def _found(self, selection: Selection) -> ErasureFound:
         found = found_runs(self._store, selection)

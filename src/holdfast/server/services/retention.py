@@ -10,7 +10,7 @@ from holdfast.server.services.auth import Principal
 from holdfast.server.services.changes import Changes, not_found
 from holdfast.server.services.new_ids import new_pfid
 from holdfast.server.services.reading import invalid
-from holdfast.server.stores.agents import find_agent_row
+from holdfast.server.stores.agents import find_named_agent
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.erasing import next_runs
 from holdfast.server.stores.places import find_account
@@ -38,27 +38,36 @@ class RetentionRules:
         self._clock = clock
 
     def rules(self, who: Principal) -> Listed[RetentionDetails]:
-        """The account's rule first, then those of single agents; of a bound token only its agent's."""
-        account_id, agent_id = who.account_id, who.agent_id
+        """The account's rule first, then those of single agents; to a bound token only its agent's."""
+        account_id = who.account_id
         with self._store.reader.connect() as connection:
             found = kept(connection, account_id)
             account = find_account(connection, account_id)
             began = 0 if account is None else account.inserted_at
         if not any(row.agent_id is None for row in found):
-            found = [KeepRow(account_id=account_id, agent_id=None, keep=None, updated_at=began), *found]
-        rows = [_details(row) for row in found if agent_id is None or row.agent_id in (None, agent_id)]
-        return Listed(summaries=rows, pagination=None, sorting=None)
+            found = [KeepRow(account_id=account_id, keep=None, updated_at=began), *found]
+        rows = [row for row in found if not who.reach.bound or row.agent_id in (None, who.agent_id)]
+        return Listed(summaries=[_details(row) for row in rows], pagination=None, sorting=None)
 
     def set(self, who: Principal, key: str | None, agent_id: str | None, given: RetentionChange) -> bytes:
-        """Raises `ApiError`: 404 for an unknown agent, 422 for what is no length of time, 403 for a token that
-        is bound to less than what the rule is for."""
+        """`agent_id` is an id, an external identifier or a name. Raises `ApiError`: 404 for an unknown agent, 422
+        for what is no length of time, 403 for a token that is bound to less than what the rule is for."""
         _check_reach(who, agent_id)
         keep = None if given.keep is None else _length(given.keep)
 
         def change(transaction: WriteTransaction, now: int) -> Shown[RetentionDetails]:
-            _check_agent(transaction, who, agent_id)
-            row = KeepRow(account_id=who.account_id, agent_id=agent_id, keep=keep, updated_at=now)
-            set_keep(transaction.connection, row)
+            connection = transaction.connection
+            found = None if agent_id is None else find_named_agent(connection, who.reach, agent_id)
+            if found is None and agent_id is not None:
+                raise not_found("agent", agent_id)
+            row = KeepRow(
+                account_id=who.account_id,
+                agent_id=None if found is None else found.id,
+                agent_name=None if found is None else found.name,
+                keep=keep,
+                updated_at=now,
+            )
+            set_keep(connection, row)
             return Shown(details=_details(row))
 
         return self._changes.once(who, f"retention/update {agent_id or ''}", key, change)
@@ -69,12 +78,14 @@ class RetentionRules:
         _check_reach(who, agent_id)
 
         def change(transaction: WriteTransaction, now: int) -> Shown[RetentionDetails]:
-            _check_agent(transaction, who, agent_id)
+            found = find_named_agent(transaction.connection, who.reach, agent_id)
+            if found is None:
+                raise not_found("agent", agent_id)
             rules = kept(transaction.connection, who.account_id)
-            row = next((row for row in rules if row.agent_id == agent_id), None)
+            row = next((row for row in rules if row.agent_id == found.id), None)
             if row is None:
                 raise not_found("retention", agent_id)
-            drop_keep(transaction.connection, who.account_id, agent_id)
+            drop_keep(transaction.connection, who.account_id, found.id)
             return Shown(details=_details(row))
 
         return self._changes.once(who, f"retention/delete {agent_id}", key, change)
@@ -137,11 +148,6 @@ def _check_reach(who: Principal, agent_id: str | None) -> None:
         who.need_whole_account()
 
 
-def _check_agent(transaction: WriteTransaction, who: Principal, agent_id: str | None) -> None:
-    if agent_id is not None and find_agent_row(transaction.connection, who.reach, agent_id=agent_id) is None:
-        raise not_found("agent", agent_id)
-
-
 def _length(text: str) -> int:
     keep = parse_span(text)
     if keep is None:
@@ -155,6 +161,7 @@ def _details(row: KeepRow) -> RetentionDetails:
     return RetentionDetails(
         account_id=row.account_id,
         agent_id=row.agent_id,
+        agent_name=row.agent_name,
         keep=None if row.keep is None else _words(row.keep),
         keep_seconds=None if row.keep is None else row.keep // 1_000_000_000,
         updated_at=iso_utc(row.updated_at),

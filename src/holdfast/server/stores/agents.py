@@ -9,6 +9,7 @@ from msgspec import Struct
 from msgspec.structs import asdict
 from sqlalchemy import Connection, delete, func, insert, select, update
 
+from holdfast.server.stores.catalogue import find_agent
 from holdfast.server.stores.paging import read_page
 from holdfast.server.stores.reach import Reach, agents_within, runs_within
 from holdfast.server.stores.reads_api import Window
@@ -32,6 +33,7 @@ __all__ = [
     "counted",
     "delete_agent",
     "find_agent_row",
+    "find_named_agent",
     "has_runs",
     "is_taken",
     "list_agents",
@@ -81,6 +83,12 @@ def find_agent_row(
     )
     row = connection.execute(wanted).mappings().first()
     return None if row is None else AgentRow(**row)
+
+
+def find_named_agent(connection: Connection, reach: Reach, wanted: str) -> AgentRow | None:
+    """By its id, external identifier or name; the oldest of several."""
+    agent_id = find_agent(connection, reach.account_id, wanted)
+    return None if agent_id is None else find_agent_row(connection, reach, agent_id=agent_id)
 
 
 def list_agents(

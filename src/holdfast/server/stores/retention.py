@@ -5,11 +5,15 @@ from __future__ import annotations
 from msgspec import Struct
 from sqlalchemy import Connection, Row, delete, insert, select
 
+from holdfast.server.stores.schema import agents
 from holdfast.server.stores.schema_retention import retention
 
 __all__ = ["KeepRow", "drop_keep", "kept", "kept_everywhere", "set_keep"]
 
 _r = retention.c
+_WITH_NAMES = select(retention, agents.c.name).join_from(
+    retention, agents, agents.c.id == _r.agent_id, isouter=True
+)
 
 
 class KeepRow(Struct, frozen=True, kw_only=True):
@@ -17,20 +21,21 @@ class KeepRow(Struct, frozen=True, kw_only=True):
     None for ever."""
 
     account_id: str
-    agent_id: str | None
+    agent_id: str | None = None
+    agent_name: str | None = None
     keep: int | None
     updated_at: int
 
 
 def kept(connection: Connection, account_id: str) -> list[KeepRow]:
     """The rules of an account, that for all agents first."""
-    wanted = select(retention).where(_r.account_id == account_id).order_by(_r.agent_id)
+    wanted = _WITH_NAMES.where(_r.account_id == account_id).order_by(_r.agent_id)
     return [_row(row) for row in connection.execute(wanted)]
 
 
 def kept_everywhere(connection: Connection) -> list[KeepRow]:
     """The rules of all accounts."""
-    wanted = select(retention).order_by(_r.account_id, _r.agent_id)
+    wanted = _WITH_NAMES.order_by(_r.account_id, _r.agent_id)
     return [_row(row) for row in connection.execute(wanted)]
 
 
@@ -50,7 +55,11 @@ def drop_keep(connection: Connection, account_id: str, agent_id: str | None) -> 
     return connection.execute(delete(retention).where(*place)).rowcount > 0
 
 
-def _row(row: Row[tuple[str, str, int | None, int]]) -> KeepRow:
+def _row(row: Row[tuple[str, str, int | None, int, str | None]]) -> KeepRow:
     return KeepRow(
-        account_id=row.account_id, agent_id=row.agent_id or None, keep=row.keep, updated_at=row.updated_at
+        account_id=row.account_id,
+        agent_id=row.agent_id or None,
+        agent_name=row.name,
+        keep=row.keep,
+        updated_at=row.updated_at,
     )
