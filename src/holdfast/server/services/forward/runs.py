@@ -34,16 +34,16 @@ def came_as_trace(run: ForwardRun) -> bool:
 
 
 def resource_of(run: ForwardRun) -> Resource:
-    attributes: dict[str, object] = {}
     if came_as_trace(run):
-        attributes = object_in(run.attributes)
-        for name in _NOT_OF_RESOURCE:
-            attributes.pop(name, None)
-    attributes["service.name"] = run.agent or attributes.get("service.name") or "unknown_service"
-    if run.version is not None:
-        attributes.setdefault("service.version", run.version)
-    if run.environment is not None:
-        attributes.setdefault("deployment.environment.name", run.environment)
+        kept = object_in(run.attributes)
+        attributes = {name: value for name, value in kept.items() if name not in _NOT_OF_RESOURCE}
+        attributes.setdefault("service.name", run.agent)
+    else:
+        attributes = {
+            "service.name": run.agent or "unknown_service",
+            "service.version": run.version,
+            "deployment.environment.name": run.environment,
+        }
     return Resource(attributes=pairs(attributes))
 
 

@@ -15,6 +15,7 @@ from holdfast.server.services.forward.events import error_event, event_of
 from holdfast.server.services.forward.names import OPERATIONS, is_content, newer_attributes
 from holdfast.server.services.forward.values import object_in, pairs, value_in, writable
 from holdfast.server.services.json_read import as_list, as_object
+from holdfast.server.services.otlp.names import PROVIDERS
 from holdfast.server.stores.rows import BodyRow, EventRow, SpanRow
 from holdfast.server.stores.schema import SPAN_AGGREGATE
 from holdfast.wire import attributes as names
@@ -188,6 +189,8 @@ def _describe(attributes: dict[str, object], row: SpanRow, error: RecordedError 
             attributes.setdefault(names.TOOL_NAME, row.name)
         elif kind == SpanType.AGENT:
             attributes.setdefault(names.AGENT_NAME, row.name)
+    if row.provider is not None:
+        attributes[names.PROVIDER] = PROVIDERS.get(row.provider.lower(), row.provider)
     if row.flags & SPAN_AGGREGATE:
         attributes[names.USAGE_REPEATED] = True
     if row.cost_nano is not None:
