@@ -146,14 +146,21 @@ def _ignored(_number: int, _frame: FrameType | None) -> None:
 
 @contextmanager
 def _bound(config: ServerConfig) -> Generator[socket.socket]:
-    family = socket.AF_INET6 if ":" in config.host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as listener:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((config.host, config.port))
-        except OSError as error:
-            raise ServerStartError(f"{config.host}:{config.port}", error.strerror or str(error)) from error
+    if config.otlp_grpc_port:
+        _bind(config.host, config.otlp_grpc_port).close()  # gRPC binds by itself, too late to be heard
+    with _bind(config.host, config.port) as listener:
         yield listener
+
+
+def _bind(host: str, port: int) -> socket.socket:
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ServerStartError(f"{host}:{port}", error.strerror or str(error)) from error
+    return listener
 
 
 def _address(listener: socket.socket) -> str:
