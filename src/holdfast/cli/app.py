@@ -7,14 +7,17 @@ from typing import Annotated
 import typer
 
 from holdfast._version import __version__
+from holdfast.cli.backup import backup
 from holdfast.cli.db import db
 from holdfast.cli.demo import demo
 from holdfast.cli.doctor import doctor
+from holdfast.cli.erase import erase
 from holdfast.cli.export import export
 from holdfast.cli.forward import forward
 from holdfast.cli.import_runs import import_runs
 from holdfast.cli.login_link import login_link
 from holdfast.cli.output import JsonFlag, console, print_json, remarks
+from holdfast.cli.retention import retention
 from holdfast.cli.serve import serve
 from holdfast.cli.settings import settings
 from holdfast.cli.spool import spool
@@ -57,12 +60,13 @@ def _common(
     del version
 
 
-for command in (serve, demo, login_link, doctor, export, forward, settings):
+for command in (serve, demo, login_link, doctor, export, forward, settings, erase, backup):
     app.command()(command)
 app.command("import")(import_runs)
 app.add_typer(token)
 app.add_typer(spool)
 app.add_typer(db)
+app.add_typer(retention)
 
 
 def run() -> int:

@@ -22,9 +22,7 @@ from holdfast.server.stores.erasing import (
     drop_empty_groups,
     drop_empty_sums,
     drop_told_of_agent,
-    erasures_with_rows,
     hidden_runs,
-    last_key,
     next_runs,
     still_selected,
 )
@@ -82,15 +80,7 @@ class ErasureWork:
         """Do what is left of all that was ever asked for. False where it was stopped."""
         with self._store.reader.connect() as connection:
             running = running_receipts(connection)
-        if not all(self.carry_out(receipt) for receipt in running):
-            return False
-        for receipt_id in erasures_with_rows(
-            self._store
-        ):  # the newest run's row stays until there is a newer
-            while self._take_out(receipt_id):
-                if not self._pause():
-                    return False
-        return True
+        return all(self.carry_out(receipt) for receipt in running)
 
     def _hide(self, receipt: ReceiptRow, keys: Sequence[int]) -> None:
         def hide(transaction: WriteTransaction) -> None:
@@ -123,25 +113,22 @@ class ErasureWork:
         drop_empty_sums(transaction.connection, places)
 
     def _take_out(self, receipt_id: str) -> bool:
-        """Delete one slice of what is hidden. False where nothing is left that can go."""
+        """Delete one slice of what is hidden. False where nothing is left."""
         keys = hidden_runs(self._store, receipt_id, _RUNS)
         if not keys:
             return False
 
-        def take_out(transaction: WriteTransaction) -> bool:
+        def take_out(transaction: WriteTransaction) -> None:
             connection = transaction.connection
             counts = take_out_rows(connection, keys, _ROWS)
             if counts:
                 add_to_receipt(connection, receipt_id, counts)
-                return True
-            newest = last_key(connection)
-            empty = [key for key in keys if key != newest]
-            if empty:
-                take_out_runs(connection, empty)
-                forget_later(transaction, empty, self._clock())
-            return bool(empty)
+                return
+            take_out_runs(connection, keys)
+            forget_later(transaction, keys, self._clock())
 
-        return in_transaction(self._store, take_out)
+        in_transaction(self._store, take_out)
+        return True
 
     def _close(self, receipt: ReceiptRow) -> None:
         notes: list[str] = []

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Collection
 from typing import Final
 
-from sqlalchemy import Connection, Table, delete, insert, select, tuple_
+from sqlalchemy import Connection, Table, delete, func, insert, not_, select, tuple_
 
 from holdfast.server.stores.schema import (
     check_queue,
@@ -24,12 +24,11 @@ from holdfast.server.stores.schema import (
 from holdfast.server.stores.schema_columnar import moved_runs, recalled_spans, span_erasures
 from holdfast.server.stores.schema_facets import failed, run_facets
 from holdfast.server.stores.schema_questions import questions
-from holdfast.server.stores.schema_questions import questions
 from holdfast.server.stores.schema_retention import erasing
 from holdfast.server.stores.schema_scores import scores
 from holdfast.server.stores.schema_search import search_queue
 
-__all__ = ["NOT_OF_A_RUN", "RUN_TABLES", "take_out_now", "take_out_rows", "take_out_runs"]
+__all__ = ["HIDDEN", "NOT_OF_A_RUN", "RUN_TABLES", "take_out_now", "take_out_rows", "take_out_runs"]
 
 RUN_TABLES: Final[tuple[Table, ...]] = (
     search_queue,
@@ -46,6 +45,9 @@ RUN_TABLES: Final[tuple[Table, ...]] = (
     spans,  # with their bodies
 )
 """Of these, the rows with the run's key go, a slice at a time, in this order."""
+
+HIDDEN: Final = ""
+"""The account of runs that are being taken out: nobody's, so that nothing reads them."""
 
 _AT_THE_END: Final = (recalled_spans, moved_runs)
 """One row a run or less: they go with the run's own row, which is the last."""
@@ -87,7 +89,11 @@ def take_out_rows(connection: Connection, instance_keys: Collection[int], limit:
 
 
 def take_out_runs(connection: Connection, instance_keys: Collection[int]) -> None:
-    """Delete the rows of runs to which nothing else belongs any more, and have the span store follow."""
+    """Delete the rows of runs to which nothing else belongs any more, and have the span store follow.
+
+    The blank row of the newest run stays until there is a newer one: where keys are the next after the highest,
+    another run would get its key, and with that whatever is still kept under it elsewhere.
+    """
     moved = select(moved_runs.c.instance_key, moved_runs.c.account_id).where(
         moved_runs.c.instance_key.in_(instance_keys),
         moved_runs.c.instance_key.not_in(select(span_erasures.c.instance_key)),
@@ -96,4 +102,7 @@ def take_out_runs(connection: Connection, instance_keys: Collection[int]) -> Non
     for table in _AT_THE_END:
         connection.execute(delete(table).where(table.c.instance_key.in_(instance_keys)))
     connection.execute(delete(erasing).where(erasing.c.instance_key.in_(instance_keys)))
-    connection.execute(delete(instances).where(instances.c.key.in_(instance_keys)))
+    nobodys = instances.c.account_id == HIDDEN
+    worked_on = instances.c.key.in_(select(erasing.c.instance_key))
+    newest = select(func.max(instances.c.key)).scalar_subquery()
+    connection.execute(delete(instances).where(nobodys, not_(worked_on), instances.c.key < newest))

@@ -8,6 +8,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, and_, delete, func, insert, or_, select
 
 from holdfast.server.stores.base import Store, WriteTransaction
+from holdfast.server.stores.belongings import HIDDEN
 from holdfast.server.stores.rows import InstanceRow
 from holdfast.server.stores.run_selection import Selection, selected
 from holdfast.server.stores.schema import idempotency, instances, rollups
@@ -16,23 +17,17 @@ from holdfast.server.stores.schema_retention import erasing, retention
 from holdfast.wire.vocabulary import FacetKind, InstanceStatus, Purpose
 
 __all__ = [
-    "HIDDEN",
     "Found",
     "blank_runs",
     "drop_agent_sums",
     "drop_empty_groups",
     "drop_empty_sums",
     "drop_told_of_agent",
-    "erasures_with_rows",
     "found_runs",
     "hidden_runs",
-    "last_key",
     "next_runs",
     "still_selected",
 ]
-
-HIDDEN = ""
-"""The account of runs that are being taken out: nobody's, so that nothing reads them."""
 
 _i = instances.c
 
@@ -95,18 +90,6 @@ def hidden_runs(store: Store, receipt_id: str, limit: int) -> list[int]:
     wanted = select(e.instance_key).where(e.receipt_id == receipt_id).order_by(e.instance_key).limit(limit)
     with store.reader.connect() as connection:
         return list(connection.execute(wanted).scalars())
-
-
-def erasures_with_rows(store: Store) -> list[str]:
-    """The receipts of which something is still to be taken out."""
-    with store.reader.connect() as connection:
-        return list(connection.execute(select(erasing.c.receipt_id).distinct()).scalars())
-
-
-def last_key(connection: Connection) -> int:
-    """The key of the newest run. Where keys are the next after the highest, its row must stay: another run
-    would get the key, and with it whatever is still kept under it elsewhere."""
-    return connection.execute(select(func.max(_i.key))).scalar() or 0
 
 
 def drop_empty_sums(connection: Connection, places: Collection[tuple[str, str, int]]) -> None:
