@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check bench format screenshots clean
+.PHONY: help setup demo test check check-style check-types bench format screenshots clean
 
 help: ## Show this list
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 22
@@ -28,13 +28,18 @@ test: $(READY) ## The whole test suite, from nothing
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m browser $(ARGS) || test $$? -eq 5  # 5: ARGS name no such test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not browser' $(ARGS)
 
-check: $(READY) ## Format, lint, types, import contracts, fast tests (under a minute)
+check: $(READY) ## Format, lint, types, import contracts, fast tests (under two minutes)
+	@$(MAKE) --no-print-directory -j 2 check-style check-types
+	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m 'not slow and not browser and not data'
+
+check-style: # beside check-types: each keeps one core busy
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
-	@$(BIN)/basedpyright --level error
 	@$(BIN)/lint-imports
-	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m 'not slow and not browser and not data'
+
+check-types:
+	@$(BIN)/basedpyright --level error
 
 format: $(READY) ## Format and mend what ruff can
 	@$(BIN)/ruff format .
