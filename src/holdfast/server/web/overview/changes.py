@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import quote
 
 from holdfast.server.services.clean_text import one_line
 from holdfast.server.web.overview.deltas import moved
@@ -47,7 +48,7 @@ def _new_failures(material: Material) -> Iterator[Change]:
             text=f"new failure, {times:,} {'time' if times == 1 else 'times'}: {one_line(group.message, 90)}",
             title=f"{group.category.replace('_', ' ')}; never seen before this range",
             tone=Tone.BAD,
-            href=material.scope.url(f"/failures/{name}"),
+            href=material.scope.url(f"/failures/{quote(name, safe='')}"),
         )
     if len(new) > _NEW_FAILURES:
         yield Change(
