@@ -18,6 +18,7 @@ from holdfast.cli.import_runs import import_runs
 from holdfast.cli.login_link import login_link
 from holdfast.cli.output import JsonFlag, console, print_json, remarks
 from holdfast.cli.retention import retention
+from holdfast.cli.search import search
 from holdfast.cli.serve import serve
 from holdfast.cli.settings import settings
 from holdfast.cli.spool import spool
@@ -60,7 +61,7 @@ def _common(
     del version
 
 
-for command in (serve, demo, login_link, doctor, export, forward, settings, erase, backup):
+for command in (serve, demo, login_link, doctor, export, forward, search, settings, erase, backup):
     app.command()(command)
 app.command("import")(import_runs)
 app.add_typer(token)

@@ -40,7 +40,8 @@ class SearchHit(Struct, frozen=True, kw_only=True):
 
 class SearchAnswer(Struct, frozen=True, kw_only=True):
     """What was recorded last comes first. `next` asks for the following hits. `complete` is false where the
-    search was stopped for its time before it had as many hits as were asked for: `next` goes on from there."""
+    search was stopped for its time before it had as many hits as were asked for: `next` goes on from there; and
+    while the index is being made anew."""
 
     summaries: list[SearchHit]
     next: str | None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain, islice
 from typing import Final
@@ -17,9 +18,10 @@ from holdfast.server.stores.search_index import (
     first_document,
 )
 from holdfast.server.stores.search_queue import Queued, Subjects, oldest_queued, take_off
+from holdfast.server.stores.search_record import newest_run
 from holdfast.server.stores.search_source import EventTexts, RunTexts, SearchSource
 
-__all__ = ["Indexing"]
+__all__ = ["Indexing", "rebuild"]
 
 _STEP: Final = 500
 """Documents in one step, roughly."""
@@ -95,6 +97,24 @@ class Indexing:
         # counted from the other end than the places that new events get
         for place, event in enumerate(self._source.every_event(run.key), 1):
             yield _of_event(run, event, EVENT_BIT - place)
+
+
+def rebuild(store: Store, index: SearchIndex, *, pause: float = 0.2) -> int:
+    """Empty the index and take the whole record in, here or where a running server is quicker at it; how many
+    texts it then has."""
+    with index.write() as writer:
+        assert writer is not None  # it has waited
+        writer.clear()
+        writer.set_missing_below(newest_run(store) + 1)
+    work, waiting = Indexing(store, index), threading.Event()
+    while True:
+        while work.step() is not None:
+            pass
+        with index.write() as writer:
+            assert writer is not None
+            if not writer.missing_below:
+                return index.size().documents
+        waiting.wait(pause)  # somebody else is at it
 
 
 def _some(entries: Sequence[Queued]) -> list[Queued]:

@@ -84,7 +84,7 @@ class Search:
         return SearchAnswer(
             summaries=self._hits(walk, match),
             next=self._cursors.seal(walk.below) if walk.below else None,
-            complete=not walk.below or len(walk.keys) == limit,
+            complete=(not walk.below or len(walk.keys) == limit) and not self._index.missing_below(),
         )
 
     def state(self) -> SearchState:

@@ -141,18 +141,23 @@ class PostgresSearch:
             rows = connection.execute(wanted, {"keys": list(keys)})
             return {key: Found(subject=subject, text=found) for key, subject, found in rows}
 
+    def missing_below(self) -> int:
+        with self._translated(), self._engine.begin() as connection:
+            return PostgresSearchWriter(connection).missing_below
+
     def tidy(self) -> bool:
         """Nothing: the database's own vacuum does it."""
         return False
 
     def size(self) -> IndexSize:
+        """The number of documents is an estimate where the database has one."""
         wanted = text(
-            "SELECT coalesce((SELECT reltuples FROM pg_class WHERE oid = 'search_documents'::regclass), 0), "
-            "pg_total_relation_size('search_documents')"
+            "SELECT CASE WHEN reltuples > 0 THEN reltuples::bigint ELSE (SELECT count(*) FROM search_documents) END, "
+            "pg_total_relation_size(oid) FROM pg_class WHERE oid = 'search_documents'::regclass"
         )
         with self._translated(), self._engine.begin() as connection:
             documents, size = connection.execute(wanted).one()
-        return IndexSize(documents=max(0, int(documents)), bytes=size)
+        return IndexSize(documents=documents, bytes=size)
 
     def close(self) -> None:
         self._engine.dispose()

@@ -110,6 +110,10 @@ class SearchIndex(Protocol):
         """The documents with those keys that exist."""
         ...
 
+    def missing_below(self) -> int:
+        """As a writer's."""
+        ...
+
     def tidy(self) -> bool:
         """A step of the work that can wait, such as wiping what was taken out off the disk; whether there is
         more to do."""

@@ -9,11 +9,15 @@ from msgspec import Struct
 from sqlalchemy import Row, select
 
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.erasing import HIDDEN
+from holdfast.server.stores.rows import BodyRow, SpanRow
 from holdfast.server.stores.schema import events, instances, quality, span_bodies, spans
 
 __all__ = ["EventTexts", "RunTexts", "SearchSource", "SpanTexts"]
 
 _AT_ONCE: Final = 500
+_MOST_EVENTS: Final = 100_000
+"""Of one run, when all of it is taken in at once."""
 
 
 class RunTexts(Struct, frozen=True):
@@ -63,6 +67,7 @@ _SPAN: Final = (
     _b.finish_attributes,
 )
 _SPANS: Final = spans.join(span_bodies, _b.key == _s.body_key)
+_SEEN: Final = _i.account_id != HIDDEN
 _EVENT: Final = (_e.id, _e.name, _e.payload)
 
 
@@ -74,11 +79,11 @@ class SearchSource:
 
     def runs(self, keys: Collection[int]) -> dict[int, RunTexts]:
         """Those that exist, by key."""
-        return {run.key: run for run in self._runs(select(*_RUN).where(_i.key.in_(keys)))}
+        return {run.key: run for run in self._runs(select(*_RUN).where(_i.key.in_(keys), _SEEN))}
 
     def runs_below(self, key: int, limit: int) -> list[RunTexts]:
         """The newest with a lower key."""
-        return self._runs(select(*_RUN).where(_i.key < key).order_by(_i.key.desc()).limit(limit))
+        return self._runs(select(*_RUN).where(_i.key < key, _SEEN).order_by(_i.key.desc()).limit(limit))
 
     def quality(self, keys: Collection[int]) -> dict[int, list[tuple[str, bytes | None, str | None]]]:
         """(name, payload, summary) of the judgements of runs."""
@@ -119,7 +124,11 @@ class SearchSource:
         """All of a run in the order of their times, which is a place for each."""
         query = select(*_EVENT).where(_e.instance_key == key).order_by(_e.timestamp, _e.id)
         with self._store.reader.connect() as connection:
-            yield from map(_event, connection.execution_options(yield_per=_AT_ONCE).execute(query))
+            here = [_event(row) for row in connection.execute(query.limit(_MOST_EVENTS))]
+            moved = self._store.moved_parts(connection, [key]).get(key)
+        there = () if moved is None else moved.events(_MOST_EVENTS)
+        every = {event.id: EventTexts(event.id, event.name, event.payload) for event in there}
+        yield from (every | {event.id: event for event in here}).values()
 
     def _runs(self, query: Any) -> list[RunTexts]:
         with self._store.reader.connect() as connection:
@@ -132,3 +141,16 @@ def _span(row: Row[*tuple[Any, ...]]) -> SpanTexts:
 
 def _event(row: Row[*tuple[Any, ...]]) -> EventTexts:
     return EventTexts(*row)
+
+
+def _moved(span: SpanRow, body: BodyRow) -> SpanTexts:
+    return SpanTexts(
+        span.body_key,
+        span.id,
+        span.name,
+        body.error,
+        body.result_payload,
+        body.payload,
+        body.attributes,
+        body.finish_attributes,
+    )

@@ -24,6 +24,7 @@ from holdfast.server.stores.sqlite_search_write import SCHEMA, SqliteSearchWrite
 
 __all__ = ["SqliteSearch"]
 
+_Identity = tuple[int, int] | None
 _log: Final = logging.getLogger("holdfast.server")
 _BUSY_MS: Final = 10_000
 _TIDY_PAGES: Final = 500
@@ -55,7 +56,7 @@ class SqliteSearch:
         self._path = path
         self._store = store
         self._lock = threading.Lock()
-        self._readers: LifoQueue[sqlite3.Connection] = LifoQueue()
+        self._readers: LifoQueue[tuple[_Identity, sqlite3.Connection]] = LifoQueue()
         with self._translated():
             self._writer = self._open()
         self._file = file_identity(path)
@@ -104,6 +105,10 @@ class SqliteSearch:
                     found[key] = Found(subject=row[0], text=unpacked(row[1]))
         return found
 
+    def missing_below(self) -> int:
+        with self._reader() as db:
+            return int(state_value(db, "missing_below") or 0)
+
     def tidy(self) -> bool:
         """Full-text tables keep what was taken out until they are merged; then the log has it still."""
         with self.write(wait=False) as writer:
@@ -135,10 +140,7 @@ class SqliteSearch:
     @contextmanager
     def _reader(self) -> Generator[sqlite3.Connection]:
         with self._translated():
-            try:
-                db = self._readers.get_nowait()
-            except Empty:
-                db = _connected(self._path, _READER_PRAGMAS)
+            file, db = self._reading()
             try:
                 db.execute("BEGIN")
                 yield db
@@ -146,7 +148,18 @@ class SqliteSearch:
             except BaseException:
                 db.close()
                 raise
-            self._readers.put(db)
+            self._readers.put((file, db))
+
+    def _reading(self) -> tuple[_Identity, sqlite3.Connection]:
+        now = file_identity(self._path)
+        while True:
+            try:
+                file, db = self._readers.get_nowait()
+            except Empty:
+                return now, _connected(self._path, _READER_PRAGMAS)
+            if file == now:
+                return file, db
+            db.close()
 
     @contextmanager
     def _translated(self) -> Generator[None]:
@@ -173,7 +186,7 @@ class SqliteSearch:
     def _close_all(self) -> None:
         self._writer.close()
         while not self._readers.empty():
-            self._readers.get_nowait().close()
+            self._readers.get_nowait()[1].close()
 
     def _open(self) -> sqlite3.Connection:
         make_private(self._path)
