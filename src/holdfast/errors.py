@@ -356,6 +356,14 @@ class StoreConflictError(StoreUnavailableError):
     """Another transaction changed the same at the same time, and this one left nothing: do all of it again."""
 
 
+class CopyRefusedError(StoreError):
+    """A record is not copied to there, or not from there. `fix` says what to do."""
+
+    def __init__(self, where: str, problem: str, fix: str) -> None:
+        super().__init__(where, problem)
+        self.fix = fix
+
+
 class ApiError(HoldfastError):
     """A request, or one item of a bulk request, is answered with an error.
 

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from holdfast.cli.db_copy import copy
 from holdfast.cli.local import DataOption
 from holdfast.cli.output import JsonFlag, console, print_json
 
 if TYPE_CHECKING:
     from holdfast.server.config import ServerConfig
 
-__all__ = ["DatabaseOption", "db"]
+__all__ = ["DatabaseOption", "SpansOption", "db"]
 
-db = typer.Typer(name="db", help="See and upgrade the database.", no_args_is_help=True)
+db = typer.Typer(name="db", help="See, upgrade and copy the database.", no_args_is_help=True)
+db.command()(copy)
 
 DatabaseOption = Annotated[
     str | None,
@@ -22,6 +24,16 @@ DatabaseOption = Annotated[
         "--database",
         metavar="ADDRESS",
         help="postgresql://user:password@host/name, instead of the embedded database.",
+        show_default=False,
+    ),
+]
+
+SpansOption = Annotated[
+    str | None,
+    typer.Option(
+        "--spans",
+        metavar="ADDRESS",
+        help="clickhouse://user:password@host/name: settled spans are moved there.",
         show_default=False,
     ),
 ]

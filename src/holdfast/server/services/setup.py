@@ -8,8 +8,9 @@ from typing import Final
 
 from holdfast.errors import ApiError
 from holdfast.server.services.auth import Auth
-from holdfast.server.stores.base import Store
+from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.catalogue import ensure_account
+from holdfast.server.stores.record_identity import claim_record
 from holdfast.server.stores.retrying import in_transaction
 from holdfast.wire.vocabulary import TokenScope
 
@@ -19,8 +20,14 @@ DEFAULT_ACCOUNT: Final = "default"
 
 
 def prepare(store: Store, now: int) -> None:
-    """Make the default account, where it is missing."""
-    in_transaction(store, lambda transaction: ensure_account(transaction.connection, DEFAULT_ACCOUNT, now))
+    """Make the record's id and the default account, where they are missing. Raises `StoreError` for a copy
+    that is not finished."""
+
+    def begin(transaction: WriteTransaction) -> None:
+        claim_record(transaction.connection)
+        ensure_account(transaction.connection, DEFAULT_ACCOUNT, now)
+
+    in_transaction(store, begin)
 
 
 def local_token(auth: Auth, directory: Path) -> str:

@@ -20,7 +20,7 @@ from holdfast.server.stores.sqlite import SqliteStore
 from holdfast.server.stores.sqlite_search import SqliteSearch
 from holdfast.server.stores.tiered import TieredStore
 
-__all__ = ["DatabaseState", "database_state", "open_database", "open_search", "open_tiered"]
+__all__ = ["DatabaseState", "database_state", "open_catalogue", "open_database", "open_search", "open_tiered"]
 
 _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 
@@ -39,7 +39,7 @@ def open_database(file: Path, address: str | None, spans: str | None = None) -> 
     """The PostgreSQL database at `address` (`postgresql://user:password@host:port/name`), without one the
     SQLite file; with today's tables. `spans` is the address of a span store behind it: then it is a
     `TieredStore`. Raises `StoreError`, also where spans lie in a span store and none is given."""
-    catalogue = _open_catalogue(file, address)
+    catalogue = open_catalogue(file, address)
     try:
         if spans is not None:
             return open_tiered(catalogue, spans)
@@ -60,7 +60,8 @@ def open_tiered(catalogue: Store, spans: str) -> TieredStore:
     return TieredStore(catalogue, clickhouse_url(spans))
 
 
-def _open_catalogue(file: Path, address: str | None) -> Store:
+def open_catalogue(file: Path, address: str | None) -> Store:
+    """As `open_database`, whether or not some of its spans lie elsewhere."""
     if address is None:
         return SqliteStore(file)
     url = _postgres_url(address)
