@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Final
 
 from holdfast.server.services.comparing import Comparing
+from holdfast.server.services.failures import Failures
 from holdfast.server.services.overview import Overview
 from holdfast.server.services.run_tree import SpanTree
 from holdfast.server.services.trees import Trees
@@ -35,6 +36,7 @@ class Queries:
         self.quality = QualityReads(store)
         self.scores = ScoreReads(store)
         self.overview = Overview(store)
+        self.failures = Failures(store)
         self._lock = threading.Lock()
         self._older: dict[tuple[str, str | None, int | None], tuple[int, int, RunSums]] = {}
         self._trees = Trees(self.spans)

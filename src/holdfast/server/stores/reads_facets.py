@@ -16,7 +16,7 @@ from holdfast.server.stores.schema import instances
 from holdfast.server.stores.schema_facets import FACET_COUNTS, facet_rollups, failure_groups, run_facets
 from holdfast.wire.vocabulary import FacetKind
 
-__all__ = ["FacetReads", "has_facet", "is_facet"]
+__all__ = ["FacetReads", "has_facet", "is_facet", "within_hours"]
 
 _HOUR: Final = 3_600_000_000_000
 _r: Final = facet_rollups.c
@@ -35,7 +35,7 @@ class FacetReads:
         key: ColumnElement[Any] = _r.name if order == "name" else func.sum(_r[order]).desc()
         query = (
             select(_r.name, *_SUMS)
-            .where(*_within(wanted))
+            .where(*within_hours(wanted))
             .group_by(_r.name)
             .having(_PRESENT)
             .order_by(key, _r.name)
@@ -58,7 +58,7 @@ class FacetReads:
         unknown) instead. At most `limit` points, the newest."""
         bucket = (_r.hour - _r.hour % hours).label("bucket")
         name = _r.agent_id if by_agent else _r.name
-        query = select(bucket, name, *_SUMS).where(*_within(wanted))
+        query = select(bucket, name, *_SUMS).where(*within_hours(wanted))
         if names is not None:
             query = query.where(_r.name.in_(names))
         query = (
@@ -67,6 +67,13 @@ class FacetReads:
         with self._engine.connect() as connection:
             newest_first = [_point(*row) for row in connection.execute(query)]
         return newest_first[::-1]
+
+    def of_run(self, instance_key: int, kind: FacetKind) -> dict[str, int]:
+        """How often one run used or met each of that kind, by name."""
+        f = run_facets.c
+        query = select(f.name, f.calls).where(f.instance_key == instance_key, f.kind == kind.value)
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
 
     def failure_groups(self, account_id: str, fingerprints: Collection[str]) -> Mapping[str, FailureGroup]:
         """The groups that exist, by fingerprint."""
@@ -96,7 +103,8 @@ def _point(hour: int, name: str, *counts: int) -> FacetPoint:
     return FacetPoint(int(hour), name, *map(int, counts))
 
 
-def _within(wanted: FacetSpan) -> list[ColumnElement[bool]]:
+def within_hours(wanted: FacetSpan) -> list[ColumnElement[bool]]:
+    """Conditions on `facet_rollups`."""
     where = [_r.account_id == wanted.account_id, _r.kind == wanted.kind.value]
     if wanted.agent_id is not None:
         where.append(_r.agent_id == wanted.agent_id)

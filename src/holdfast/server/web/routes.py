@@ -14,6 +14,7 @@ from holdfast.errors import ApiError
 from holdfast.server.services.own_path import is_own_path
 from holdfast.server.web.answers import PAGE_ERRORS, THEME_COOKIE, AnyRequest, html, shell_of
 from holdfast.server.web.compare.routes import compare_routes
+from holdfast.server.web.failures.routes import failure_routes
 from holdfast.server.web.overview.routes import overview_routes
 from holdfast.server.web.pages import LoginPage, Theme
 from holdfast.server.web.plotly_js import PLOTLY_FILE, plotly_js
@@ -71,6 +72,7 @@ def web_routes() -> list[Router]:
                 *overview_routes(),
                 *compare_routes(),
                 *run_list_routes(),
+                *failure_routes(),
                 *quality_routes(),
                 run_routes(),
                 set_theme,

@@ -1,0 +1,1 @@
+"""What failed: groups of failures that are alike."""
