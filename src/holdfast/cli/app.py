@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from holdfast._version import __version__
+from holdfast.cli.account import account
 from holdfast.cli.backup import backup
 from holdfast.cli.db import db
 from holdfast.cli.demo import demo
@@ -64,6 +65,7 @@ def _common(
 for command in (serve, demo, login_link, doctor, export, forward, search, settings, erase, backup):
     app.command()(command)
 app.command("import")(import_runs)
+app.add_typer(account)
 app.add_typer(token)
 app.add_typer(spool)
 app.add_typer(db)

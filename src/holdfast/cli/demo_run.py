@@ -18,7 +18,7 @@ from holdfast.cli.demo_agent.rules import RulePlanner
 from holdfast.cli.demo_agent.supervision import RehearsingPlanner
 from holdfast.cli.demo_view import StepView, show_report
 from holdfast.cli.hosting import Presence, near_address, start_errors, stoppable
-from holdfast.cli.local import local_auth, running_server
+from holdfast.cli.local import local_access, running_server
 from holdfast.cli.output import console, remarks
 from holdfast.errors import CommandError
 from holdfast.server.config import ServerConfig
@@ -92,8 +92,8 @@ def _run_agent(host: _Host) -> str:
 
 
 def _point_to(host: _Host, run_id: str, *, stays: bool) -> None:
-    with local_auth(host.data) as (auth, account):
-        code = auth.login_code(account)
+    with local_access(host.data) as access:
+        code = access.auth.login_code(access.account_id)
     page = f"/runs/{quote(run_id, safe='')}"
     console.print()
     if stays:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,14 +19,17 @@ from holdfast.errors import CommandError
 from holdfast.tracing.destination import LOCAL_SERVER_FILE
 
 if TYPE_CHECKING:
+    from holdfast.server.services.accounts import Accounts
     from holdfast.server.services.auth import Auth
 
 __all__ = [
+    "AccountOption",
     "Announcement",
     "DataOption",
+    "LocalAccess",
     "announcement",
     "announcement_file",
-    "local_auth",
+    "local_access",
     "running_server",
 ]
 
@@ -51,22 +55,42 @@ DataOption = Annotated[
 ]
 
 
-@contextmanager
-def local_auth(data: Path | None) -> Generator[tuple[Auth, str]]:
-    """The tokens of this machine's database, which a running server may have open too, and their account.
+AccountOption = Annotated[
+    str | None,
+    typer.Option("--account", help="Name or id of the account. Default: the first one.", show_default=False),
+]
 
-    Raises `StoreError`.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalAccess:
+    """`account_id` is that of the account that was asked for."""
+
+    auth: Auth
+    accounts: Accounts
+    account_id: str
+
+
+@contextmanager
+def local_access(
+    data: Path | None, *, database: str | None = None, account: str | None = None
+) -> Generator[LocalAccess]:
+    """What may be done with this machine's database, which a running server may have open too.
+
+    Raises `StoreError`, and `CommandError` for an account that does not exist.
     """
     from holdfast.server.app import open_store  # the server takes a second to import: not for every command
     from holdfast.server.config import ServerConfig
+    from holdfast.server.services.accounts import Accounts
     from holdfast.server.services.auth import Auth
-    from holdfast.server.services.setup import DEFAULT_ACCOUNT
+    from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
 
-    store = open_store(ServerConfig.from_settings(data=data))
-    try:
-        yield Auth(store, utc_now_ns), DEFAULT_ACCOUNT
-    finally:
-        store.close()
+    with closing(open_store(ServerConfig.from_settings(data=data, database=database))) as store:
+        prepare(store, utc_now_ns())
+        accounts = Accounts(store, utc_now_ns)
+        found = accounts.find(account or DEFAULT_ACCOUNT)
+        if found is None:
+            raise CommandError(f"there is no account {account!r}", fix="see `holdfast account list`")
+        yield LocalAccess(auth=Auth(store, utc_now_ns), accounts=accounts, account_id=found.id)
 
 
 def announcement_file() -> Path:

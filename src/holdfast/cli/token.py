@@ -10,7 +10,8 @@ import typer
 from msgspec import Struct
 
 from holdfast._clock import iso_utc, utc_now_ns
-from holdfast.cli.local import DataOption, local_auth
+from holdfast.cli.db import DatabaseOption
+from holdfast.cli.local import AccountOption, DataOption, local_access
 from holdfast.cli.output import JsonFlag, console, plain_table, print_json, remarks
 from holdfast.errors import ApiError, CommandError
 from holdfast.wire.vocabulary import TokenScope, TokenStatus
@@ -34,6 +35,8 @@ class _Shown(Struct, frozen=True, kw_only=True):
     hint: str
     scopes: list[str]
     status: str
+    agent_id: str | None
+    environment_id: str | None
     expires_at: str | None
     last_used_at: str | None
     created_at: str
@@ -47,14 +50,28 @@ def create(
         list[TokenScope] | None, typer.Option(help="What it may do; may be repeated. Default: ingest.")
     ] = None,
     expires: Annotated[str | None, typer.Option(help="How long it is valid: 12h, 30d, 8w.")] = None,
+    agent: Annotated[
+        str | None, typer.Option(help="Only for this agent, by name or id; made where there is none.")
+    ] = None,
+    environment: Annotated[
+        str | None, typer.Option(help="Only for this environment, by name or id; made where there is none.")
+    ] = None,
+    account: AccountOption = None,
     data: DataOption = None,
+    database: DatabaseOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Make a token. It is shown once and cannot be had again."""
     until = None if expires is None else utc_now_ns() + _nanoseconds(expires)
-    with local_auth(data) as (auth, account):
-        info, secret = auth.create_token(
-            account, name, frozenset(scope or [TokenScope.INGEST]), expires_at=until
+    with local_access(data, database=database, account=account) as access:
+        owner = access.account_id
+        info, secret = access.auth.create_token(
+            owner,
+            name,
+            frozenset(scope or [TokenScope.INGEST]),
+            agent_id=None if agent is None else access.accounts.agent(owner, agent),
+            environment_id=None if environment is None else access.accounts.environment(owner, environment),
+            expires_at=until,
         )
     if json:
         print_json(_shown(info, secret))
@@ -64,10 +81,15 @@ def create(
 
 
 @token.command("list")
-def list_tokens(data: DataOption = None, json: JsonFlag = False) -> None:
+def list_tokens(
+    account: AccountOption = None,
+    data: DataOption = None,
+    database: DatabaseOption = None,
+    json: JsonFlag = False,
+) -> None:
     """List the tokens, newest first."""
-    with local_auth(data) as (auth, account):
-        found = auth.tokens(account)
+    with local_access(data, database=database, account=account) as access:
+        found = access.auth.tokens(access.account_id)
     if json:
         print_json([_shown(info) for info in found])
         return
@@ -93,18 +115,20 @@ def revoke(
         str,
         typer.Argument(metavar="TOKEN", help="Its first characters as `token list` shows them, or its id."),
     ],
+    account: AccountOption = None,
     data: DataOption = None,
+    database: DatabaseOption = None,
     json: JsonFlag = False,
 ) -> None:
     """Revoke a token for good. A running server obeys within five seconds."""
-    with local_auth(data) as (auth, account):
-        found = [info for info in auth.tokens(account) if which in (info.id, info.hint)]
+    with local_access(data, database=database, account=account) as access:
+        found = [info for info in access.auth.tokens(access.account_id) if which in (info.id, info.hint)]
         if len(found) != 1:
             problem = "several tokens begin with" if found else "there is no token"
             fix = "name it by its id: `holdfast token list --json`" if found else "see `holdfast token list`"
             raise CommandError(f"{problem} {which!r}", fix=fix)
         try:
-            auth.set_status(account, found[0].id, TokenStatus.REVOKED)
+            access.auth.set_status(access.account_id, found[0].id, TokenStatus.REVOKED)
         except ApiError:
             raise CommandError(f"{which} was revoked before") from None
     if json:
@@ -120,6 +144,8 @@ def _shown(info: TokenInfo, secret: str | None = None) -> _Shown:
         hint=info.hint,
         scopes=sorted(info.scopes),
         status=info.status,
+        agent_id=info.agent_id,
+        environment_id=info.environment_id,
         expires_at=None if info.expires_at is None else iso_utc(info.expires_at),
         last_used_at=None if info.last_used_at is None else iso_utc(info.last_used_at),
         created_at=iso_utc(info.inserted_at),

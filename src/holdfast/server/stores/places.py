@@ -15,8 +15,10 @@ __all__ = [
     "AccountRow",
     "DeploymentRow",
     "EnvironmentRow",
+    "add_account",
     "add_deployment",
     "add_environment",
+    "all_accounts",
     "delete_deployment",
     "delete_environment",
     "deployment_of",
@@ -29,6 +31,7 @@ __all__ = [
     "list_environments",
     "name_account",
     "name_environment",
+    "named_account",
     "named_environment",
     "pin_version",
 ]
@@ -67,6 +70,24 @@ class DeploymentRow(Struct, frozen=True, kw_only=True):
 def find_account(connection: Connection, account_id: str) -> AccountRow | None:
     row = connection.execute(select(accounts).where(accounts.c.id == account_id)).mappings().first()
     return None if row is None else AccountRow(**row)
+
+
+def named_account(connection: Connection, wanted: str) -> AccountRow | None:
+    """The account with this id or name; the oldest of several."""
+    query = select(accounts).where((accounts.c.id == wanted) | (accounts.c.name == wanted))
+    order = (accounts.c.id == wanted).desc(), accounts.c.inserted_at
+    row = connection.execute(query.order_by(*order)).mappings().first()
+    return None if row is None else AccountRow(**row)
+
+
+def all_accounts(connection: Connection) -> list[AccountRow]:
+    """The oldest first."""
+    found = connection.execute(select(accounts).order_by(accounts.c.inserted_at, accounts.c.id)).mappings()
+    return [AccountRow(**row) for row in found]
+
+
+def add_account(connection: Connection, row: AccountRow) -> None:
+    connection.execute(insert(accounts).values(asdict(row)))
 
 
 def name_account(connection: Connection, account_id: str, name: str, now: int) -> None:
