@@ -7,15 +7,20 @@ from dataclasses import replace
 from typing import Final
 
 from holdfast.server.services.comparing import Comparing
+from holdfast.server.services.critical_path import CriticalPaths
 from holdfast.server.services.failures import Failures
+from holdfast.server.services.finding import Finder
 from holdfast.server.services.overview import Overview
 from holdfast.server.services.run_tree import SpanTree
 from holdfast.server.services.trees import Trees
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.questions import QuestionReads
+from holdfast.server.stores.reads_facets import FacetReads
 from holdfast.server.stores.reads_quality import QualityReads
 from holdfast.server.stores.reads_results import ResultReads
 from holdfast.server.stores.reads_runs import RunReads
 from holdfast.server.stores.reads_spans import SpanReads
+from holdfast.server.stores.reads_tree import TreeReads
 from holdfast.server.stores.run_views import RunFilter, RunSums, RunVersion
 from holdfast.server.stores.scores import ScoreReads
 
@@ -37,9 +42,14 @@ class Queries:
         self.scores = ScoreReads(store)
         self.overview = Overview(store)
         self.failures = Failures(store)
+        self.facets = FacetReads(store)
+        self.questions = QuestionReads(store)
         self._lock = threading.Lock()
         self._older: dict[tuple[str, str | None, int | None], tuple[int, int, RunSums]] = {}
         self._trees = Trees(self.spans)
+        inside = TreeReads(store)
+        self.critical = CriticalPaths(inside)
+        self.finder = Finder(inside)
         self.comparing = Comparing(self.spans, ResultReads(store, self.spans), self._trees.tree)
 
     def sums(self, wanted: RunFilter, now: int) -> RunSums:

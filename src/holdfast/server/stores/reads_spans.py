@@ -139,7 +139,8 @@ class SpanReads:
             query = query.where(_s.updated_at >= changed_since)
         with self._engine.connect() as connection:
             row = connection.execute(query).one()
-            moved = self._store.moved_parts(connection, [key]).get(key)
+            # what has been moved has not changed since; where it has come and gone, the reader sees that it lacks
+            moved = self._store.moved_parts(connection, [key]).get(key) if changed_since is None else None
         ids, parents, starts, flags = cast("tuple[str, str, str, str]", tuple(row))
         found = LightSpans(
             ids=_texts(ids), parents=_optional_texts(parents), starts=_numbers(starts), failed=_numbers(flags)

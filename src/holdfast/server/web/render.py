@@ -30,6 +30,7 @@ STATIC_FILES: Final = {
     "charts.js": "text/javascript",
     "overview.js": "text/javascript",
     "run.js": "text/javascript",
+    "run_live.js": "text/javascript",
     "icons.svg": "image/svg+xml",
     "favicon.svg": "image/svg+xml",
 }

@@ -18,6 +18,7 @@ _IDS_AT_ONCE: Final = 500
 _RUN: Final = "account_id = {account:String} AND instance_key = {run:Int64}"
 _SPAN: Final = ", ".join(SPAN_COLUMNS)
 _BODY: Final = ", ".join(BODY_COLUMNS)
+_SEARCHED: Final = ("name", "schema_name", "tool", "model", "error_type", "summary", "id")
 _EVENT: Final = ", ".join(EVENT_COLUMNS)
 _WHOLE: Final = f"{_SPAN}, {_BODY}"
 
@@ -41,6 +42,20 @@ class MovedPart:
         )
         ids, parents, starts, failed = found or ((), (), (), ())
         return LightSpans(ids=ids, parents=parents, starts=starts, failed=failed)
+
+    def ends(self) -> dict[str, int | None]:
+        """When each span of the run ended."""
+        found = self._database.columns(
+            f"SELECT id, finished_at FROM {SPANS} FINAL WHERE {_RUN}", self._values()
+        )  # noqa: S608 - our own names
+        ids, ends = found or ((), ())
+        return dict(zip(ids, ends, strict=True))
+
+    def found(self, text: str, limit: int) -> list[str]:
+        """The ids of spans of the run that have the text, in whatever case, in what names them."""
+        has = " OR ".join(f"positionCaseInsensitiveUTF8({name}, {{text:String}}) > 0" for name in _SEARCHED)
+        query = f"SELECT id FROM {SPANS} FINAL WHERE {_RUN} AND ({has}) LIMIT {{limit:Int64}}"  # noqa: S608 - our own names
+        return [row[0] for row in self._database.rows(query, self._values(text=text, limit=limit))]
 
     def spans(self, ids: Collection[str]) -> dict[str, SpanRow]:
         """Those of the run with these ids, by id."""

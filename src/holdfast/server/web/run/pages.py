@@ -7,13 +7,28 @@ from typing import ClassVar
 
 from holdfast.server.services.payload_view import PayloadView
 from holdfast.server.web.opinions import Opinion
-from holdfast.server.web.pages import Choice, CostView, ErrorView, Fact, Page, Panel, Shell, Shown, TimeView
+from holdfast.server.web.pages import (
+    Choice,
+    CostView,
+    ErrorView,
+    Fact,
+    Page,
+    Panel,
+    Place,
+    Shell,
+    Shown,
+    TimeView,
+)
 
 __all__ = [
+    "AskedView",
+    "DensityBar",
     "DetailPart",
     "ErrorJump",
     "EventView",
     "Feedback",
+    "Found",
+    "FoundPart",
     "HeadPart",
     "QualityView",
     "RowsPart",
@@ -22,6 +37,7 @@ __all__ = [
     "RunPage",
     "SpanDetail",
     "SpanRowView",
+    "TimeBar",
     "TreeWindow",
     "TreebarPart",
     "ViolationView",
@@ -45,6 +61,8 @@ class SpanRowView:
     status: str
     lost: bool
     selected: bool
+    hit: bool
+    critical: bool
     fold_href: str
     folded: bool
     hidden: int
@@ -58,15 +76,59 @@ class SpanRowView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DensityBar:
+    """How busy a run was in a piece of its time: `x` in thousandths, `height` in hundredths."""
+
+    x: int
+    height: int
+    bad: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TimeBar:
+    """All of a run's time in small. `x` and `width` are the part that is shown, in thousandths; a way that leads
+    nowhere is empty."""
+
+    bars: tuple[DensityBar, ...]
+    x: int
+    width: int
+    whole_ms: int
+    closer_href: str
+    wider_href: str
+    back_href: str
+    on_href: str
+    whole_href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """What a search in the tree came to. `number` is that of the selected span among those found, or 0."""
+
+    text: str
+    total: int
+    more: bool
+    number: int
+    next_href: str
+    previous_href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TreeWindow:
-    """Some rows of the tree. `first` and `total` count visible rows; `spans` counts all."""
+    """Some rows of the tree. `first`, `aim` (the row that the reader looks for) and `total` count visible rows;
+    `spans` counts all."""
 
     rows: tuple[SpanRowView, ...]
     first: int
+    aim: int
     last: int
     total: int
     spans: int
     ticks: tuple[str, ...]
+    time: TimeBar
+    critical: bool
+    critical_count: int
+    critical_href: str
+    found: Found | None
     earlier_href: str
     later_href: str
     all_href: str
@@ -122,6 +184,16 @@ class Feedback:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AskedView:
+    """A question that the run waits with, and where its answer goes."""
+
+    id: str
+    prompt: str
+    since: TimeView
+    href: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunHead:
     """The head of a run page. `stop_href` is empty where the run cannot be stopped."""
 
@@ -143,6 +215,9 @@ class RunHead:
     error: ErrorView | None
     stop_href: str
     feedback: Feedback
+    asked: tuple[AskedView, ...]
+    views: tuple[Place, ...]
+    compare_href: str
     path: str
 
 
@@ -185,10 +260,13 @@ class SpanDetail:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunPage(Page):
+    """`kept` is what a search in the tree keeps of the address."""
+
     template: ClassVar[str] = "run.html"
 
     run: RunHead
     tree: TreeWindow
+    kept: tuple[tuple[str, str], ...]
     span: SpanDetail | None
     overview: RunOverview | None
 
@@ -227,5 +305,14 @@ class TreebarPart(Shown):
     """The bar above the waterfall alone, for scripts."""
 
     template: ClassVar[str] = "part_treebar.html"
+
+    tree: TreeWindow
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundPart(Shown):
+    """What a search in the tree came to alone, for scripts."""
+
+    template: ClassVar[str] = "part_found.html"
 
     tree: TreeWindow

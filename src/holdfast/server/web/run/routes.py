@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any, Final
+from typing import Final
 
-import msgspec
-from litestar import Response, Router, get, post
+from litestar import Response, Router, get
 from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
-from litestar.response import Redirect, Stream
-from msgspec import Raw
+from litestar.response import Stream
 
 from holdfast.errors import ApiError
-from holdfast.server.services.access import browser_session, person_of, services_of
-from holdfast.server.web.answers import AnyRequest, html, message_page, shell_of
-from holdfast.server.web.forms import read_form
-from holdfast.server.web.links import id_from_path, run_path
+from holdfast.server.services.access import browser_session, services_of
+from holdfast.server.web.answers import AnyRequest, html, shell_of
+from holdfast.server.web.links import id_from_path
 from holdfast.server.web.pages import Shown
+from holdfast.server.web.run.actions import RUN_ACTIONS
 from holdfast.server.web.run.build import OpenRun, open_run
+from holdfast.server.web.run.head import View
 from holdfast.server.web.run.live import Streams
 from holdfast.server.web.run.query import RunQuery
 from holdfast.server.web.run.raw import raw_part
@@ -52,13 +51,15 @@ async def run(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
 
 @get("/runs/{run_id:str}/rows", include_in_schema=False)
 async def run_rows(request: AnyRequest, run_id: FromPath[str]) -> Response[bytes]:
-    """Rows alone; `X-First` and `X-Total` say which of how many."""
+    """Rows alone; `X-First` and `X-Total` say which of how many, `X-At` which one the reader looks for."""
     opened = await _opened(request, run_id)
     count = request.query_params.get("count", "")
 
     def answer() -> Response[bytes]:
         part = opened.rows(int(count) if count.isascii() and count.isdigit() and len(count) < 5 else ROWS)
-        return html(part, headers={"X-First": str(part.tree.first), "X-Total": str(part.tree.total)})
+        tree = part.tree
+        places = {"X-First": str(tree.first), "X-Total": str(tree.total), "X-At": str(tree.aim)}
+        return html(part, headers=places)
 
     return await asyncio.to_thread(answer)
 
@@ -71,9 +72,13 @@ async def run_part(request: AnyRequest, run_id: FromPath[str], part: FromPath[st
     def shown() -> Shown | None:
         match part:
             case "head":
-                return opened.head(shell_of(request, session))
+                asked = request.query_params.get("view", "")
+                view = View(asked) if asked in {one.value for one in View} else View.WATERFALL
+                return opened.head(shell_of(request, session), view)
             case "detail":
                 return opened.detail()
+            case "found":
+                return opened.found()
             case "treebar":
                 return opened.treebar()
             case _:
@@ -108,46 +113,10 @@ async def run_live(request: AnyRequest, run_id: FromPath[str], streams: NamedDep
     return Stream(events, media_type="text/event-stream", headers=headers)
 
 
-@post("/runs/{run_id:str}/stop", include_in_schema=False, status_code=303)
-async def stop_run(request: AnyRequest, run_id: FromPath[str]) -> Response[Any]:
-    """The form of the run page. The word reaches the agent with its next exchange with the server."""
-    session = await browser_session(request)
-    form = await read_form(request)
-    session.check_csrf(form.get("csrf"))
-    run_id = id_from_path(run_id)
-    reason = form.get("reason", "").strip()[:500] or "stopped from the console"
-    operation = {
-        "_type": "agent_instances/terminate",
-        "agent_instance_id": run_id,
-        "reason": reason,
-    }
-    fields = {name: Raw(msgspec.json.encode(value)) for name, value in operation.items()}
-    try:
-        await services_of(request).ingest.one(person_of(session), fields)
-    except ApiError as error:
-        if error.code != ErrorCode.INVALID_ACTION:
-            raise
-        return message_page(request, 409, "The run has ended already: there is nothing to stop.")
-    return Redirect(run_path(run_id), status_code=303)
-
-
-@post("/runs/{run_id:str}/thumb", include_in_schema=False, status_code=303)
-async def judge_run(request: AnyRequest, run_id: FromPath[str]) -> Redirect:
-    """The form of the run page: thumb up, down, or taken back."""
-    session = await browser_session(request)
-    form = await read_form(request)
-    session.check_csrf(form.get("csrf"))
-    run_id = id_from_path(run_id)
-    thumb = {"up": True, "down": False}.get(form.get("thumb", ""))
-    scores, comment = services_of(request).managed.scores, form.get("comment", "").strip()[:2000]
-    await asyncio.to_thread(scores.thumb, person_of(session), run_id, thumb, comment)
-    return Redirect(run_path(run_id), status_code=303)
-
-
 def run_routes() -> Router:
     streams = Streams()
     return Router(
         "/",
-        route_handlers=[run, run_rows, run_part, run_raw, run_live, stop_run, judge_run],
+        route_handlers=[run, run_rows, run_part, run_raw, run_live, *RUN_ACTIONS],
         dependencies={"streams": Provide(lambda: streams, sync_to_thread=False)},
     )

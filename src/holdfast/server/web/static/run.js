@@ -1,11 +1,12 @@
-// The run page: select without loading, scroll through any number of rows, follow a live run.
+// The waterfall of a run: select without loading, scroll through any number of rows, find, look closer, follow.
 import { localise } from "./app.js";
+import { fetchPart, follow, measure, run } from "./run_live.js";
 
-const run = document.getElementById("run");
 const scroll = document.getElementById("scroll");
 const rows = document.getElementById("rows");
 const detail = document.getElementById("detail");
-const head = document.getElementById("head");
+const finder = document.getElementById("find");
+const found = document.getElementById("found");
 const treebar = document.getElementById("treebar");
 const ROW = 28;
 const CHUNK = 120;
@@ -29,12 +30,6 @@ function query(changes) {
     else params.set(name, value);
   }
   return `?${params}`;
-}
-
-async function fetchPart(part, search) {
-  const answer = await fetch(`${run.dataset.path}/${part}${search}`, { headers: { Accept: "text/html" } });
-  if (!answer.ok) throw new Error(`${part}: ${answer.status}`);
-  return { html: await answer.text(), first: Number(answer.headers.get("X-First")), total: Number(answer.headers.get("X-Total")) };
 }
 
 function space() {
@@ -112,14 +107,17 @@ async function showDetail() {
   localise(detail);
 }
 
+async function showTree() {
+  treebar.innerHTML = (await fetchPart("treebar", location.search)).html;
+  await fill(true);
+}
+
 async function go(search, { push = true, view = false } = {}) {
   if (push) history.pushState(null, "", search || location.pathname);
   mark();
   try {
-    if (view) {
-      treebar.innerHTML = (await fetchPart("treebar", location.search)).html;
-      await fill(true);
-    }
+    if (view) await showTree();
+    if (finder.find.value) found.innerHTML = (await fetchPart("found", location.search)).html;
     await showDetail();
   } catch {
     location.reload(); // let the server say what is wrong
@@ -144,6 +142,10 @@ document.addEventListener("click", (event) => {
   } else {
     if (!link.classList.contains("f")) scroll.scrollTop = 0;
     url.searchParams.delete("from");
+    if (link.closest(".zoom")) {
+      go(url.search, { view: true }).then(toZoom);
+      return;
+    }
     if (selected() === null) url.searchParams.delete("span");
     else url.searchParams.set("span", selected());
     go(url.search, { view: true });
@@ -171,6 +173,12 @@ document.addEventListener("keydown", (event) => {
   if (event.target.closest("input, select, textarea, dialog[open]") || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Escape" && selected() !== null) go(query({ span: null, from: null }));
   else if (event.key === "e") nextError();
+  else if (event.key === "n" || event.key === "N") step(event.key === "n" ? "next" : "prev");
+  else if (event.key === "f") {
+    event.preventDefault();
+    finder.find.focus();
+    finder.find.select();
+  }
 });
 
 function nextError() {
@@ -182,80 +190,86 @@ function nextError() {
   next.querySelector(".nm").click();
 }
 
-// --- a live run
+// --- find
 
-let stamp = run.dataset.stamp;
-let wanted = stamp;
-let following = false;
+let typed = null;
 
-async function follow() {
-  if (following) return;
-  following = true;
-  try {
-    while (wanted !== stamp) {
-      const now = wanted;
-      const part = await fetchPart("head", "");
-      if (!head.querySelector("details.stop[open]")) head.innerHTML = part.html;
-      localise(head);
-      measure();
-      treebar.innerHTML = (await fetchPart("treebar", location.search)).html;
-      const end = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - 2 * ROW && scroll.scrollTop > 0;
-      await fill(true);
-      if (end) scroll.scrollTop = scroll.scrollHeight;
-      if (detail.querySelector("[data-unsettled]") && !detail.contains(document.getSelection()?.anchorNode ?? null)) await showDetail();
-      stamp = now;
-      run.dataset.stamp = stamp;
-    }
-  } catch (error) {
-    console.warn(`the run could not be followed: ${error.message}`);
-  } finally {
-    following = false;
-  }
-}
-
-// Browsers open only six connections to a server: pages that nobody looks at let go of theirs.
-let source = null;
-
-function listen() {
-  if (source || document.hidden || run.dataset.live !== "yes") return;
-  source = new EventSource(`${run.dataset.path}/live`);
-  source.addEventListener("changed", (event) => {
-    wanted = event.data;
-    follow();
-  });
-  source.addEventListener("end", (event) => {
-    silence();
-    run.dataset.live = "no";
-    wanted = event.data;
-    follow();
-  });
-  source.addEventListener("error", () => {
-    if (source?.readyState !== EventSource.CLOSED) return;
-    source = null;
-    setTimeout(listen, 5000); // refused: the browser gives up, we do not
+function look() {
+  clearTimeout(typed);
+  typed = null;
+  history.replaceState(null, "", query({ find: finder.find.value.trim() || null, span: null, from: null }));
+  return fetchPart("found", location.search).then((part) => {
+    found.innerHTML = part.html;
+    return fill(true);
   });
 }
 
-function silence() {
-  source?.close();
-  source = null;
+finder.addEventListener("input", () => {
+  clearTimeout(typed);
+  typed = setTimeout(look, 250);
+});
+
+finder.addEventListener("submit", (event) => {
+  event.preventDefault();
+  (typed === null ? Promise.resolve() : look()).then(() => step("next"));
+});
+
+/** To the next or previous of what was found. */
+function step(which) {
+  found.querySelector(`[rel=${which}]`)?.click();
 }
 
-document.addEventListener("visibilitychange", () => (document.hidden ? silence() : listen()));
+// --- the time: drag over the part to look at
+
+let began = null;
+
+function share(event) {
+  const sketch = document.getElementById("sketch").getBoundingClientRect();
+  return Math.max(0, Math.min(1, (event.clientX - sketch.left) / sketch.width));
+}
+
+treebar.addEventListener("pointerdown", (event) => {
+  if (event.button || !event.target.closest("#sketch")) return;
+  began = share(event);
+  event.target.closest("#sketch").setPointerCapture(event.pointerId);
+});
+treebar.addEventListener("pointermove", (event) => {
+  if (began === null) return;
+  const part = treebar.querySelector(".part");
+  part.setAttribute("x", 1000 * Math.min(began, share(event)));
+  part.setAttribute("width", 1000 * Math.abs(share(event) - began));
+});
+treebar.addEventListener("pointerup", (event) => {
+  if (began === null) return;
+  const [from, to] = [began, share(event)].sort((a, b) => a - b);
+  began = null;
+  const whole = Number(document.getElementById("sketch").dataset.whole);
+  const wide = to - from > 0.005;
+  scroll.scrollTop = 0;
+  go(query({ t0: wide ? Math.floor(from * whole) : null, t1: wide ? Math.ceil(to * whole) : null, from: null }), { view: true }).then(toZoom);
+});
+
+/** Bring the first row of the time that is looked at into view. */
+async function toZoom() {
+  if (!new URLSearchParams(location.search).has("t0")) return;
+  const part = await fetchPart("rows", query({ from: null, span: null, find: null }));
+  scroll.scrollTop = part.at * ROW;
+}
 
 // --- begin
 
-function measure() {
-  const top = document.querySelector(".top").offsetHeight;
-  document.documentElement.style.setProperty("--head", `${head.offsetHeight + 1 + top - 46}px`);
-}
-
+follow(async () => {
+  treebar.innerHTML = (await fetchPart("treebar", location.search)).html;
+  const end = scroll.scrollTop + scroll.clientHeight >= scroll.scrollHeight - 2 * ROW && scroll.scrollTop > 0;
+  await fill(true);
+  if (end) scroll.scrollTop = scroll.scrollHeight;
+  if (detail.querySelector("[data-unsettled]") && !detail.contains(document.getSelection()?.anchorNode ?? null)) await showDetail();
+});
 measure();
 addEventListener("resize", () => { measure(); fill(); });
 space();
 scroll.addEventListener("scroll", () => { if (!loading) fill(); }, { passive: true });
-const chosen = rows.querySelector(".sel");
+const chosen = rows.querySelector(".sel") ?? rows.querySelector(".hit");
 if (chosen) chosen.scrollIntoView({ block: "nearest" });
 else if (first > 0) scroll.scrollTop = first * ROW;
 fill();
-listen();
