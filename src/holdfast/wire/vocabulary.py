@@ -114,6 +114,15 @@ class ScoreSource(StrEnum):
     CONSOLE = "console"
 
 
+class RunOrder(StrEnum):
+    """How a list of runs is sorted, the most first."""
+
+    NEWEST = "newest"
+    COST = "cost"
+    DURATION = "duration"
+    TOKENS = "tokens"
+
+
 class SearchKind(StrEnum):
     """Whose text was found."""
 
