@@ -45,9 +45,8 @@ class MovedPart:
 
     def ends(self) -> dict[str, int | None]:
         """When each span of the run ended."""
-        found = self._database.columns(
-            f"SELECT id, finished_at FROM {SPANS} FINAL WHERE {_RUN}", self._values()
-        )  # noqa: S608 - our own names
+        query = f"SELECT id, finished_at FROM {SPANS} FINAL WHERE {_RUN}"  # noqa: S608 - our own names
+        found = self._database.columns(query, self._values())
         ids, ends = found or ((), ())
         return dict(zip(ids, ends, strict=True))
 

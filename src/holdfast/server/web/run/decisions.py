@@ -78,7 +78,7 @@ KINDS: Final = (
     _kind("stop", "Stop", "Stopped", (Name.SESSION_STOPPED,), bad=True),
 )
 
-DECISIONS: Final = frozenset().union(*(kind.events for kind in KINDS))
+DECISIONS: Final = frozenset(name for kind in KINDS for name in kind.events)
 """All events that tell of a decision."""
 
 _BY_EVENT: Final = {name: kind for kind in KINDS for name in kind.events}
