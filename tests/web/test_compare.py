@@ -15,6 +15,8 @@ from holdfast.server.web.compare.text_diff import text_diff
 from web.conftest import Reader
 from web.sample_runs import SECOND, hostile_run, refund_run, send, wide_run
 
+pytestmark = pytest.mark.usefixtures("twins")
+
 
 @pytest.fixture(scope="module")
 def twins(server: Listening) -> Listening:
@@ -36,9 +38,8 @@ def rows(html: str) -> list[tuple[str, str]]:
     return [(mark, " ".join(re.sub(r"<[^>]+>", " ", text).split())) for mark, text in found]
 
 
-def test_steps_stand_beside_each_other(twins: Listening, reader: Reader) -> None:
+def test_steps_stand_beside_each_other(reader: Reader) -> None:
     """What only one run did has a row of its own; the rest is matched."""
-    assert twins
     found = rows(reader.html("/compare?a=first&b=second"))
     only = [(mark, text) for mark, text in found if mark.startswith("only")]
     assert [mark for mark, _ in only] == ["only_a", "only_b"]
@@ -47,9 +48,8 @@ def test_steps_stand_beside_each_other(twins: Listening, reader: Reader) -> None
     assert len(found) == 18
 
 
-def test_the_first_divergence_is_marked_and_told(twins: Listening, reader: Reader) -> None:
+def test_the_first_divergence_is_marked_and_told(reader: Reader) -> None:
     """Of the steps and of the results; the links lead there."""
-    assert twins
     html = reader.html("/compare?a=first&b=second")
     assert "They part in row 7: check_policy is only in A." in html
     assert "The results first differ in row 6." in html
@@ -61,9 +61,8 @@ def test_the_first_divergence_is_marked_and_told(twins: Listening, reader: Reade
     assert "Row 7: check_policy" in there
 
 
-def test_the_texts_of_a_row_are_compared(twins: Listening, reader: Reader) -> None:
+def test_the_texts_of_a_row_are_compared(reader: Reader) -> None:
     """Without a choice those of the first results that differ: what the model said."""
-    assert twins
     texts = reader.html("/compare?a=first&b=second").partition('id="texts"')[2].partition("</section>")[0]
     assert "Row 6: claude-sonnet-4-5" in texts
     lines = re.findall(r'<li class="(only_\w)">.*?<span dir="auto">(.*?)</span>', texts)
@@ -71,27 +70,24 @@ def test_the_texts_of_a_row_are_compared(twins: Listening, reader: Reader) -> No
     assert ("only_b", " &#34;content&#34;: &#34;I will use ask_manager now.&#34;,") in lines
 
 
-def test_tools_and_models_are_counted_on_both_sides(twins: Listening, reader: Reader) -> None:
+def test_tools_and_models_are_counted_on_both_sides(reader: Reader) -> None:
     """Those that differ first."""
-    assert twins
     tools = reader.html("/compare?a=first&b=second").partition(">Tools<")[2].partition("</section>")[0]
     named = re.findall(r"<bdi>(\w+)</bdi></th><td>([^<]*)</td><td>([^<]*)</td>", tools)
     assert named[:2] == [("ask_manager", "—", "1 call"), ("check_policy", "1 call", "—")]
     assert ("refund", "2 calls, 1 failed", "2 calls, 1 failed") in named
 
 
-def test_runs_that_are_alike_say_so(twins: Listening, reader: Reader) -> None:
+def test_runs_that_are_alike_say_so(reader: Reader) -> None:
     """No divergence, no differing row."""
-    assert twins
     html = reader.html("/compare?a=first&b=third")
     assert "Both runs took the same steps, and each ended in the same way." in html
     assert {mark for mark, _ in rows(html)} == {"same"}
     assert "No step is another." in reader.html("/compare?a=first&b=third&only=differing")
 
 
-def test_the_run_before_can_be_named_as_such(twins: Listening, reader: Reader) -> None:
+def test_the_run_before_can_be_named_as_such(reader: Reader) -> None:
     """The one that the agent did last before the other; the first one has none."""
-    assert twins
     html = reader.html("/compare?a=previous&b=second")
     assert "<code>first</code>" in html
     answer = reader.get("/compare?a=previous&b=first")
@@ -99,16 +95,14 @@ def test_the_run_before_can_be_named_as_such(twins: Listening, reader: Reader) -
     assert "This is the first run of its agent" in answer.data.decode()
 
 
-def test_two_ticked_runs_are_compared_older_first(twins: Listening, reader: Reader) -> None:
+def test_two_ticked_runs_are_compared_older_first(reader: Reader) -> None:
     """As the list of runs sends them, the newer one first."""
-    assert twins
     html = reader.html("/compare?run=second&run=first")
     assert html.index("<code>first</code>") < html.index("<code>second</code>")
 
 
-def test_without_two_runs_the_page_asks_for_them(twins: Listening, reader: Reader) -> None:
+def test_without_two_runs_the_page_asks_for_them(reader: Reader) -> None:
     """What is known stays in the form; what is not there is told."""
-    assert twins
     html = reader.html("/compare?a=first")
     assert 'name="a" value="first"' in html
     answer = reader.get("/compare?a=first&b=nobody")
@@ -116,9 +110,8 @@ def test_without_two_runs_the_page_asks_for_them(twins: Listening, reader: Reade
     assert "There is no run with this id here: nobody" in answer.data.decode()
 
 
-def test_only_other_steps_can_be_asked_for_and_long_runs_are_paged(twins: Listening, reader: Reader) -> None:
+def test_only_other_steps_can_be_asked_for_and_long_runs_are_paged(reader: Reader) -> None:
     """A hundred rows at a time; whoever comes to a row sees it."""
-    assert twins
     html = reader.html("/compare?a=wide&b=first")
     assert len(rows(html)) == 100
     assert "Later ›" in html
@@ -129,9 +122,8 @@ def test_only_other_steps_can_be_asked_for_and_long_runs_are_paged(twins: Listen
     assert "There is no such row." in reader.html("/compare?a=wide&b=first&at=99999")
 
 
-def test_hostile_runs_are_compared_harmlessly(twins: Listening, reader: Reader) -> None:
+def test_hostile_runs_are_compared_harmlessly(reader: Reader) -> None:
     """Names, payloads and ids are text."""
-    assert twins
     html = reader.html("/compare?" + urlencode({"a": "evil & <b>", "b": "first", "at": 1}))
     assert "<script>alert" not in html
     assert "&lt;script&gt;" in html

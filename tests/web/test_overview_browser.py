@@ -71,7 +71,8 @@ def test_a_chart_shows_the_numbers_of_its_table(page: Page, busy: Listening) -> 
         expect(table).to_be_visible()
         told = table.evaluate(
             "(t) => [...t.tHead.rows[0].cells].slice(1).map((_, at) => [...t.tBodies[0].rows].map((row) => "
-            "{ const v = row.cells[at + 1].dataset.v; return v === undefined ? null : Number(v); }))"
+            "{ const cell = row.cells[at + 1]; const told = Number(cell.dataset.v ?? cell.textContent); "
+            "return Number.isNaN(told) || !cell.textContent ? null : told; }))"
         )
         assert drawn[name] == told
 

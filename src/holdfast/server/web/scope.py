@@ -95,5 +95,7 @@ def _time(text: str | None) -> int | None:
 
 
 def _text(ns: int | None) -> str | None:
-    """To the minute and without a zone, as `datetime-local` fields write it."""
-    return None if ns is None else iso_utc(ns)[:16]
+    """Without a zone; a whole day is its date alone."""
+    if ns is None:
+        return None
+    return iso_utc(ns)[: 10 if ns % (24 * HOUR) == 0 else 16]

@@ -130,7 +130,8 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """`value` is what the chart draws, in its unit; empty where there is nothing to draw."""
+    """`value` is what the chart draws, in its unit; empty where `text` says it (plain digits), or where there is
+    nothing to draw."""
 
     text: str
     value: str = ""

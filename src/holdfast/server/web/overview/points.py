@@ -11,7 +11,7 @@ from holdfast.server.web.overview.pages import Cell, PointRow
 from holdfast.server.web.pages import TimeView
 from holdfast.server.web.scope import HOUR
 
-__all__ = ["point_rows"]
+__all__ = ["count_cell", "point_rows"]
 
 _DAY_HOURS = 24
 
@@ -30,8 +30,12 @@ def point_rows(material: Material, cells: Callable[[int], Sequence[Cell]]) -> tu
     )
 
 
+def count_cell(count: int) -> Cell:
+    return Cell(text=f"{count:,}", value="" if count < 1000 else str(count))
+
+
 def _time(hour: int, *, whole_days: bool) -> TimeView:
-    text = utc_text(hour * HOUR)
-    return TimeView(
-        iso=iso_utc(hour * HOUR), text=text[:10] if whole_days else text[5:16], title=f"{text[:16]} UTC"
-    )
+    iso, text = iso_utc(hour * HOUR), utc_text(hour * HOUR)
+    if whole_days:
+        return TimeView(iso=iso[:10], text=text[:10], title="")
+    return TimeView(iso=f"{iso[:16]}Z", text=text[5:16], title=f"{text[:16]} UTC")

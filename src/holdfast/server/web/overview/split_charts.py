@@ -10,7 +10,7 @@ from holdfast.server.services.clean_text import one_line
 from holdfast.server.web.format import amount
 from holdfast.server.web.overview.material import Material
 from holdfast.server.web.overview.pages import Cell, ChartKind, ChartView, Line, Unit
-from holdfast.server.web.overview.points import point_rows
+from holdfast.server.web.overview.points import count_cell, point_rows
 from holdfast.server.web.overview.query import Split
 from holdfast.server.web.overview.tiles import known_cost
 from holdfast.server.web.shown import NOTHING
@@ -99,8 +99,7 @@ def _token_chart(material: Material, shown: _Parts, sums: Mapping[str, _Used]) -
         )
 
     def cells(hour: int) -> list[Cell]:
-        counts = [shown[name].get(hour, _Used()).tokens for name in drawn]
-        return [Cell(text=f"{count:,}", value=str(count)) for count in counts]
+        return [count_cell(shown[name].get(hour, _Used()).tokens) for name in drawn]
 
     return ChartView(
         id="tokens",

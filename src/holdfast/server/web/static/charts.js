@@ -73,7 +73,7 @@ function figure(section) {
       mode: "lines+markers",
       name: head.textContent.replaceAll("<", "‹"),
       x,
-      y: cells.map((cell) => (cell.dataset.v === undefined ? null : Number(cell.dataset.v))),
+      y: cells.map(value),
       customdata: cells.map((cell) => cell.textContent),
       hovertemplate: "%{customdata}",
       marker: { color: own[at], size: 5, line: { width: bars ? 0.5 : 0, color: sheet } },
@@ -98,6 +98,12 @@ function figure(section) {
 function highest(data, stacked) {
   const sums = data[0].y.map((_, at) => (stacked ? data.reduce((sum, line) => sum + (line.y[at] ?? 0), 0) : Math.max(...data.map((line) => line.y[at] ?? 0))));
   return Math.max(0, ...sums);
+}
+
+/** A number is what is said to be drawn, or the text where that is one. */
+function value(cell) {
+  const told = cell.dataset.v ?? cell.textContent;
+  return /^[\d.e+-]+$/.test(told) ? Number(told) : null;
 }
 
 const colour = (name) => (/^c-(\d|other)$/.test(name) ? (name === "c-7" ? "c-other" : name) : name.slice(2));
