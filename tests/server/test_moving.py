@@ -144,7 +144,7 @@ def test_large_runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that is more than one slice is moved in several, and read whole at every step between."""
     from holdfast.server.stores import moving
 
-    monkeypatch.setattr(moving, "_ROWS", 7)
+    monkeypatch.setattr(moving, "SLICE_ROWS", 7)
     record(store, "small", "large", spans=3)
     apply(store, whole_run("huge", 40, events=9))
     forget_work(store)

@@ -36,11 +36,11 @@ from holdfast.server.stores.schema_columnar import (
 from holdfast.server.stores.schema_retention import erasing
 from holdfast.server.stores.schema_search import search_queue
 
-__all__ = ["SettledRun", "Slice", "read_slices", "settled_runs", "take_out"]
+__all__ = ["SLICE_ROWS", "SettledRun", "Slice", "read_slices", "settled_runs", "take_out"]
 
 _WORK_ON_SPANS: Final = (check_queue, search_queue, erasing, span_erasures)
 """A run with a row in one of these has spans that are still worked on in the catalogue: it stays."""
-_ROWS: Final = 4_000
+SLICE_ROWS: Final = 4_000
 """In one slice: so long a transaction takes them out, and others wait."""
 _BYTES: Final = 16 << 20
 """In one slice, roughly: so much is held in memory."""
@@ -162,7 +162,7 @@ def read_slices(store: Store, runs: Sequence[SettledRun]) -> Iterator[Slice]:
     group: list[SettledRun] = []
     size = 0
     for run in runs:
-        if group and (size + run.rows > _ROWS or len(group) >= _AT_ONCE):
+        if group and (size + run.rows > SLICE_ROWS or len(group) >= _AT_ONCE):
             yield from _of_group(store, group)
             group, size = [], 0
         group.append(run)
@@ -216,7 +216,7 @@ def _rows(store: Store, whole: Slice, after: str | None) -> tuple[list[tuple[Any
     with store.reader.connect() as connection:
         result = connection.execution_options(yield_per=500).execute(wanted)
         for row in result:
-            if len(found) >= _ROWS or size > _BYTES:
+            if len(found) >= SLICE_ROWS or size > _BYTES:
                 result.close()
                 return found, size, False
             found.append(tuple(row))

@@ -7,7 +7,7 @@ from collections.abc import Collection, Generator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy import Connection, Engine, insert, select
+from sqlalchemy import Connection, Engine, insert, select, union
 from sqlalchemy.engine import URL
 
 from holdfast._ids import new_id
@@ -21,7 +21,8 @@ from holdfast.server.stores.clickhouse.writes import MovedWrites
 from holdfast.server.stores.moving_state import batches_left, newest_batch
 from holdfast.server.stores.run_news import RunsChanged
 from holdfast.server.stores.schema import server_values
-from holdfast.server.stores.schema_columnar import moved_runs, recalled_spans
+from holdfast.server.stores.schema_columnar import moved_runs, recalled_spans, span_erasures
+from holdfast.server.stores.schema_retention import erasing
 from holdfast.server.stores.tiered_write import TieredTransaction
 
 __all__ = ["TieredStore"]
@@ -70,9 +71,11 @@ class TieredStore:
 
     def moved_list(self, connection: Connection) -> MovedList:
         r = recalled_spans.c
+        gone = union(select(erasing.c.instance_key), select(span_erasures.c.instance_key))
         state = MovedState(
             newest=newest_batch(connection),
             unfinished=batches_left(connection),
+            gone=connection.execute(gone).scalars().all(),
             recalled=[(row[0], row[1]) for row in connection.execute(select(r.instance_key, r.span_id))],
         )
         return self._moved.list(state)

@@ -24,6 +24,7 @@ from holdfast.server.stores.rows import (
     RollupDelta,
     SpanRow,
 )
+from holdfast.server.stores.schema import instances
 from holdfast.server.stores.schema_columnar import moved_runs, recalled_spans
 
 __all__ = ["TieredTransaction"]
@@ -105,7 +106,9 @@ class TieredTransaction:
         if key is not None or not anything_moved(self.connection):
             return key
         key = self._moved.find_span(account_id, span_id)
-        return key if key is not None and self._parts_of([key]) else None
+        i = instances.c
+        wanted = select(i.key).where(i.key == key, i.account_id == account_id)
+        return self.connection.execute(wanted).scalar()  # it may be just being erased
 
     def add_spans(self, rows: Sequence[SpanRow], bodies: Sequence[BodyRow]) -> None:
         self._catalogue.add_spans(rows, bodies)

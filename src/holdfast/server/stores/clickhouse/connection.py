@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
+from urllib3.exceptions import MaxRetryError
 
 from holdfast.errors import SpanStoreUnavailableError, StoreError
 
@@ -139,6 +141,8 @@ class ClickHouse:
     def _connect(self) -> Client:
         import clickhouse_connect  # an extra, and 170 ms to import
 
+        # what goes wrong is raised, and told by those who meet it
+        logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
         query = {key: str(value) for key, value in self._url.query.items()}
         if self._one_at_a_time:
             engine = clickhouse_connect.get_client(
@@ -163,4 +167,6 @@ class ClickHouse:
 
 
 def _first_line(error: Exception) -> str:
+    if isinstance(error.__cause__, MaxRetryError):
+        return str(error.__cause__.reason)  # without the address, which says nothing here
     return (str(error).strip() or type(error).__name__).partition("\n")[0][:300]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
 from msgspec import Struct
 
@@ -13,14 +13,19 @@ from holdfast.server.stores.clickhouse.tables import SPAN_COLUMNS, SPANS
 
 __all__ = ["MovedList", "MovedSpans", "MovedState", "MovedWindow", "SpanKey"]
 
+_VALUES_AT_ONCE: Final = 1_000
+"""A value of a form field may have 128 KiB."""
+
 
 class MovedState(Struct, frozen=True, kw_only=True):
     """What of the span store counts, as of one state of the catalogue: not the batches above `newest` and those in
-    `unfinished`, nor the spans in `recalled`, which lie in the catalogue again."""
+    `unfinished`, nor the runs in `gone`, which are erased or just being so, nor the spans in `recalled`, which
+    lie in the catalogue again."""
 
     newest: int
-    unfinished: Collection[int]
-    recalled: Collection[tuple[int, str]]
+    unfinished: Sequence[int]
+    gone: Sequence[int]
+    recalled: Sequence[tuple[int, str]]
 
 
 class SpanKey(Struct, frozen=True):
@@ -56,14 +61,19 @@ class MovedWindow(Struct, frozen=True, kw_only=True):
             ("run", "instance_key = {run:Int64}", self.run),
             ("since", "started_at >= {since:Int64}", self.since),
             ("until", "started_at <= {until:Int64}", self.until),
-            ("unfinished", "version NOT IN {unfinished:Array(Int64)}", state.unfinished or None),
         ):
             if value is not None:
                 parts.append(test)
                 values[name] = value if isinstance(value, str | int) else list(value)
-        if state.recalled:
-            parts.append("(instance_key, id) NOT IN {recalled:Array(Tuple(Int64, String))}")
-            values["recalled"] = list(state.recalled)
+        for test, kind, but in (
+            ("version", "Int64", state.unfinished),
+            ("instance_key", "Int64", state.gone),
+            ("(instance_key, id)", "Tuple(Int64, String)", state.recalled),
+        ):
+            for at in range(0, len(but), _VALUES_AT_ONCE):
+                name = f"but{len(values)}"
+                parts.append(f"{test} NOT IN {{{name}:Array({kind})}}")
+                values[name] = list(but[at : at + _VALUES_AT_ONCE])
         return " AND ".join(parts), values
 
 
