@@ -14,9 +14,10 @@ from holdfast.server.services.otlp.conventions import Meaning, understand
 from holdfast.server.services.otlp.from_json import decode_json_traces
 from holdfast.server.services.otlp.names import MEANINGS
 from holdfast.server.services.otlp.operations import operations_of
+from holdfast.server.services.otlp.repeated import RepeatedUsage
 from holdfast.wire import attributes as names
 from holdfast.wire.operations import Operation, SpanCreate
-from otlp.sending import new_trace, request, run_of, send, span
+from otlp.sending import new_trace, only_span, request, run_of, send, span
 from server.client import Api
 
 ASKED = [{"role": "user", "parts": [{"type": "text", "content": "why?"}]}]
@@ -306,6 +307,47 @@ def test_usage_told_twice_counts_once(api: Api) -> None:
     assert (run["input_tokens"], run["cost_usd"]) == (100, 0.5)
 
 
+def test_usage_told_twice_in_different_requests_counts_once(api: Api) -> None:
+    """Exporters send inner spans first, with a step between them in a request of its own; sending all of it
+    again changes nothing."""
+    trace = new_trace()
+    usage = {"gen_ai.usage.input_tokens": 100, "gen_ai.usage.cost": 0.5}
+    outer = span(trace, {"openinference.span.kind": "LLM", **usage})
+    step = span(trace, {"openinference.span.kind": "CHAIN"}, parentSpanId=outer["spanId"])
+    inner = span(trace, {"gen_ai.operation.name": "chat", **usage}, parentSpanId=step["spanId"])
+    other = span(trace, {"gen_ai.operation.name": "chat", **usage})
+    for sent in (inner, step, other, outer) * 2:
+        send(api, sent)
+    run = run_of(api, trace)
+    assert (run["input_tokens"], run["cost_usd"]) == (200, 1.0)
+
+
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [
+        ({"gen_ai.usage.input_tokens": 1_000_000}, 0.15),
+        ({"gen_ai.usage.output_tokens": 1_000_000}, 0.6),
+        ({"gen_ai.usage.input_tokens": 1_000_000, "gen_ai.usage.cache_read.input_tokens": 1_000_000}, 0.075),
+        ({"gen_ai.usage.input_tokens": 0, "gen_ai.usage.cache_read.input_tokens": 1_000_000}, 0.075),
+        ({"gen_ai.usage.input_tokens": 5, "llm.cost.total": 7.0}, 7.0),
+        ({"gen_ai.usage.input_tokens": 5, "gen_ai.request.model": "no such model"}, None),
+        ({"gen_ai.usage.input_tokens": 5, "holdfast.cost.source": "unknown"}, None),
+        ({}, None),
+    ],
+)
+def test_a_cost_that_nobody_says_is_computed(api: Api, told: dict[str, Any], cost: float | None) -> None:
+    """By the maintained price list, whose version is kept; what the instrumentation says wins, and what has no
+    price stays unknown."""
+    trace = new_trace()
+    model = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-4o-mini"}
+    send(api, span(trace, model | told))
+    assert run_of(api, trace)["cost_usd"] == (None if cost is None else pytest.approx(cost))
+    attributes = only_span(api, trace)["attributes"]
+    if cost is not None and "llm.cost.total" not in told:
+        assert attributes["holdfast.cost.source"] == "computed"
+        assert attributes["holdfast.cost.price_version"].startswith("genai-prices ")
+
+
 _LEAVES = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary().map(lambda b: b.hex())
 )
@@ -362,7 +404,7 @@ def test_no_attribute_value_is_too_odd(
             )
         )
     )
-    operations = operations_of(decode_json_traces(body).spans)
+    operations = operations_of(decode_json_traces(body).spans, RepeatedUsage())
     again = msgspec.json.decode(msgspec.json.encode(operations), type=list[Operation])
     assert sum(isinstance(one, SpanCreate) for one in again) == 1
 

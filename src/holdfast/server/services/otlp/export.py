@@ -18,6 +18,7 @@ from holdfast.server.services.otlp.from_json import decode_json_traces
 from holdfast.server.services.otlp.from_protobuf import decode_protobuf
 from holdfast.server.services.otlp.operations import operations_of
 from holdfast.server.services.otlp.records import Export
+from holdfast.server.services.otlp.repeated import RepeatedUsage
 from holdfast.wire.operations import InstanceRegister, Operation, SpanCreate
 from holdfast.wire.vocabulary import ErrorCode, OnError
 
@@ -52,6 +53,7 @@ class TraceIngest:
 
     def __init__(self, committer: Committer) -> None:
         self._committer = committer
+        self._repeated = RepeatedUsage()
 
     async def export(self, who: Principal, body: bytes, encoding: Encoding) -> Outcome:
         """Returns once everything usable is on the disk.
@@ -59,7 +61,7 @@ class TraceIngest:
         Raises `ApiError`: 400 for a body that cannot be decoded, 503 where the store cannot write now, and
         then the whole request is to be sent again.
         """
-        export, operations = await asyncio.to_thread(_read, body, encoding)
+        export, operations = await asyncio.to_thread(_read, body, encoding, self._repeated)
         if who.agent_id or who.environment_id:
             operations = [_bound(operation, who) for operation in operations]
         rejected, problem = export.rejected, export.problem
@@ -86,9 +88,9 @@ def _bound(operation: Operation, who: Principal) -> Operation:
     )
 
 
-def _read(body: bytes, encoding: Encoding) -> tuple[Export, list[Operation]]:
+def _read(body: bytes, encoding: Encoding, repeated: RepeatedUsage) -> tuple[Export, list[Operation]]:
     export = _DECODERS[encoding](body)
     try:
-        return export, operations_of(export.spans)
+        return export, operations_of(export.spans, repeated)
     except RecursionError:
         raise ApiError(400, ErrorCode.BAD_REQUEST, "an attribute is nested too deeply") from None

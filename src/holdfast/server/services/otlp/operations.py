@@ -15,8 +15,10 @@ from msgspec import Raw
 
 from holdfast._clock import LATEST_NS
 from holdfast.server.services.otlp.conventions import Meaning, understand
+from holdfast.server.services.otlp.costs import add_cost
 from holdfast.server.services.otlp.errors import is_cancellation, take_error
 from holdfast.server.services.otlp.records import Attributes, TraceSpan
+from holdfast.server.services.otlp.repeated import RepeatedUsage
 from holdfast.server.services.otlp.told_runs import is_told_run, told_run
 from holdfast.server.services.otlp.work import (
     Work,
@@ -55,15 +57,16 @@ _STATUSES: Final = {status.value: status for status in SpanStatus}
 _ABOUT_RUN: Final = (names.CONVERSATION_ID, "session.id", "user.id", "enduser.id")
 
 
-def operations_of(spans: Iterable[TraceSpan]) -> list[Operation]:
-    """The same operations for the same spans, however often and in whatever company they come."""
+def operations_of(spans: Iterable[TraceSpan], repeated: RepeatedUsage) -> list[Operation]:
+    """The same operations for the same spans, however often and in whatever company they come; but for which
+    usage is marked as repeated, which depends on what `repeated` has seen."""
     runs: dict[str, list[Work]] = {}
     for span in spans:
         work = _work(span)
         runs.setdefault(work.run_id, []).append(work)
     operations: list[Operation] = []
     for run_id, works in runs.items():
-        _mark_repeated(works)
+        repeated.mark(run_id, works)
         operations += _run_operations(run_id, works)
     return operations
 
@@ -79,6 +82,8 @@ def run_id_of(span: TraceSpan) -> tuple[str, bool]:
 def _work(span: TraceSpan) -> Work:
     run_id, named = run_id_of(span)
     meaning = understand(span)
+    if meaning.type is SpanType.LLM and names.SPAN_TYPE not in span.attributes:
+        add_cost(meaning.attributes, span.end or span.start)
     error = take_error(span, meaning) if span.status is TraceStatus.ERROR else None
     told = _STATUSES.get(str(meaning.attributes.pop(names.SPAN_STATUS, None)))
     return Work(
@@ -89,26 +94,6 @@ def _work(span: TraceSpan) -> Work:
         error=error,
         status=told if told is not None and told.final else _status(span, error),
     )
-
-
-def _mark_repeated(works: list[Work]) -> None:
-    """Say of which spans the tokens are those of spans inside them: an agent's or a step's always, a model
-    call's where another instrumentation recorded the same call within it."""
-    telling = {work.span.span_id: work for work in works if work.meaning.tells_usage}
-    parents = {work.span.span_id: work.span.parent_id for work in works} if len(telling) > 1 else {}
-    for work in telling.values():
-        if _forwarded(work):
-            continue
-        if work.meaning.type is not SpanType.LLM:
-            work.meaning.attributes[names.USAGE_REPEATED] = True
-        seen: set[str] = set()
-        around = parents.get(work.span.span_id)
-        while around is not None and around not in seen:
-            seen.add(around)
-            if around in telling:
-                telling[around].meaning.attributes[names.USAGE_REPEATED] = True
-                break
-            around = parents.get(around)
 
 
 def _run_operations(run_id: str, works: list[Work]) -> Iterable[Operation]:
