@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import isqrt
 from typing import Final
 
 __all__ = ["Alignment", "Outline", "Pair", "align"]
@@ -82,6 +83,8 @@ class _Work:
     def level(self, a: int, b: int) -> list[Pair]:
         """The pairs right inside span a of the one run and span b of the other; -1 is the top."""
         ours, theirs = self._inside_a.get(a, []), self._inside_b.get(b, [])
+        if not ours or not theirs:
+            return [Pair(at, None) for at in ours] or [Pair(None, at) for at in theirs]
         labels_a = [self.a.labels[at] for at in ours]
         labels_b = [self.b.labels[at] for at in theirs]
         pairs: list[Pair] = []
@@ -131,38 +134,42 @@ def _longest_common(
 ) -> tuple[list[tuple[int, int]] | None, int]:
     """The matches of a longest common subsequence, and how many comparisons that took; None for the matches
     where `most` do not suffice."""
-    furthest = {1: 0}
-    trace: list[dict[int, int]] = []
+    ends = len(a), len(b)
+    middle = min(isqrt(2 * most) + 1, sum(ends)) + 1  # so many edits at most, and one
+    furthest = [0] * (2 * middle + 1)  # by diagonal, that of 0 in the middle
+    trace: list[list[int]] = []
     used = 0
-    for edits in range(len(a) + len(b) + 1):
+    for edits in range(sum(ends) + 1):
         used += edits + 1
         if used > most:
             return None, used
-        trace.append(dict(furthest))
-        for diagonal in range(-edits, edits + 1, 2):
-            down = diagonal == -edits or (
-                diagonal != edits and furthest[diagonal - 1] < furthest[diagonal + 1]
-            )
-            x = furthest[diagonal + 1] if down else furthest[diagonal - 1] + 1
-            y = x - diagonal
-            while x < len(a) and y < len(b) and a[x] == b[y]:
-                x, y = x + 1, y + 1
-                used += 1
-            furthest[diagonal] = x
-            if x >= len(a) and y >= len(b):
-                return _walk_back(trace, len(a), len(b)), used
+        trace.append(furthest[middle - edits : middle + edits + 1])
+        for at in range(middle - edits, middle + edits + 1, 2):
+            down = at == middle - edits or (at != middle + edits and furthest[at - 1] < furthest[at + 1])
+            x = furthest[at + 1] if down else furthest[at - 1] + 1
+            y = x - at + middle
+            began = x
+            while x < ends[0] and y < ends[1] and a[x] == b[y]:
+                x += 1
+                y += 1
+            used += x - began
+            furthest[at] = x
+            if x >= ends[0] and y >= ends[1]:
+                return _walk_back(trace, x, y), used
     raise AssertionError("the two ends are reached after as many edits as there are spans")
 
 
-def _walk_back(trace: Sequence[dict[int, int]], x: int, y: int) -> list[tuple[int, int]]:
+def _walk_back(trace: Sequence[Sequence[int]], x: int, y: int) -> list[tuple[int, int]]:
+    """`trace[edits]` is how far each diagonal from `-edits` to `edits` had come before that many edits."""
     matches: list[tuple[int, int]] = []
     for edits in range(len(trace) - 1, -1, -1):
-        furthest = trace[edits]
-        diagonal = x - y
-        down = diagonal == -edits or (diagonal != edits and furthest[diagonal - 1] < furthest[diagonal + 1])
-        before = diagonal + 1 if down else diagonal - 1
-        before_x = furthest[before] if edits else 0
-        before_y = before_x - before if edits else 0
+        furthest, at = trace[edits], x - y + edits
+        before_x = before_y = 0
+        if edits:
+            down = at == 0 or (at != 2 * edits and furthest[at - 1] < furthest[at + 1])
+            before = at + 1 if down else at - 1
+            before_x = furthest[before]
+            before_y = before_x - before + edits
         while x > before_x and y > before_y:
             x, y = x - 1, y - 1
             matches.append((x, y))

@@ -11,7 +11,7 @@ from holdfast._clock import iso_utc, parse_utc
 from holdfast._ids import MAX_ID_LENGTH
 from holdfast.errors import InvalidInputError
 
-__all__ = ["HOUR", "RANGES", "Scope"]
+__all__ = ["ALL_TIME", "HOUR", "RANGES", "Scope"]
 
 HOUR: Final = 3_600_000_000_000
 RANGES: Final = {
@@ -22,6 +22,7 @@ RANGES: Final = {
     "90d": ("last 90 days", 2160),
 }
 """What may be asked for, with its name and its length in hours."""
+ALL_TIME: Final = "all"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Scope:
             end = None if end is None else -(-end // HOUR) * HOUR
             if begin is None or end is None or begin < end:
                 return cls(agent=agent, begin=begin, end=end)
-        return cls(agent=agent, within=asked if asked in RANGES else within if asked != "all" else None)
+        return cls(agent=agent, within=asked if asked in RANGES else within if asked != ALL_TIME else None)
 
     def since(self, now: int) -> int | None:
         """The beginning of the range in nanoseconds, at a whole hour, as the sums are kept: lists and sums
@@ -78,6 +79,15 @@ class Scope:
             "to": _text(self.end),
         }
         return {name: value for name, value in given.items() if value is not None}
+
+    def full_pairs(self) -> dict[str, str]:
+        """As `pairs`, with all time told too: for pages that show another range where none is named."""
+        pairs = self.pairs()
+        return (
+            pairs
+            if self.within or self.begin is not None or self.end is not None
+            else {"within": ALL_TIME, **pairs}
+        )
 
     def url(self, path: str, **more: str) -> str:
         """The address of another page about the same, with `more` in its query."""

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from holdfast._clock import iso_utc
-from holdfast.server.services.clean_text import clip, one_line
 from holdfast.server.services.queries import Queries
+from holdfast.server.web.filters import agent_choices
 from holdfast.server.web.overview.charts import charts
 from holdfast.server.web.overview.figures import figures
 from holdfast.server.web.overview.material import Material
 from holdfast.server.web.overview.pages import Change, FiguresPart, OverviewPage, ScopeBar
-from holdfast.server.web.overview.query import ALL_TIME, OverviewQuery, Split
+from holdfast.server.web.overview.query import OverviewQuery, Split
 from holdfast.server.web.pages import Choice, Shell
-from holdfast.server.web.scope import HOUR, RANGES
+from holdfast.server.web.period import period_words
+from holdfast.server.web.scope import ALL_TIME, HOUR, RANGES
 
 __all__ = ["figures_part", "overview_page"]
 
@@ -61,19 +62,13 @@ def _scope_bar(material: Material) -> ScopeBar:
     chosen_all = scope.within is None and not own
     ranges.append(Choice(value=query.within(None).url(), label=ALL_TIME, chosen=chosen_all))
     kept = query.pairs()
-    names = {agent_id: one_line(name, 60) or agent_id for agent_id, name in material.agents.items()}
-    if scope.agent is not None and scope.agent not in names:
-        names = {scope.agent: clip(scope.agent, 60), **names}
     return ScopeBar(
         ranges=tuple(ranges),
-        agents=tuple(
-            Choice(value=value, label=label, chosen=value == (scope.agent or ""))
-            for value, label in {"": "all agents", **names}.items()
-        ),
+        agents=agent_choices(material.agents, scope.agent),
         begin=iso_utc(material.period.first * HOUR)[:16],
         end=iso_utc(material.period.last * HOUR)[:16],
         own=own,
-        told=material.told(),
+        told=period_words(material.period, scope),
         kept=tuple(kept.items()),
         filtered=scope.agent is not None,
     )

@@ -48,13 +48,13 @@ def _new_failures(material: Material) -> Iterator[Change]:
             text=f"new failure, {times:,} {'time' if times == 1 else 'times'}: {one_line(group.message, 90)}",
             title=f"{group.category.replace('_', ' ')}; never seen before this range",
             tone=Tone.BAD,
-            href=material.scope.url(f"/failures/{quote(name, safe='')}"),
+            href=material.failures_url(f"/failures/{quote(name, safe='')}"),
         )
     if len(new) > _NEW_FAILURES:
         yield Change(
             text=f"{len(new) - _NEW_FAILURES} more kinds of failure are new",
             tone=Tone.BAD,
-            href=material.scope.url("/failures"),
+            href=material.failures_url(),
         )
 
 
@@ -88,7 +88,7 @@ def _categories(material: Material) -> Iterator[Change]:
             text=f"more {name.replace('_', ' ')}: {facet.errors:,} ({told})",
             title=f"{earlier:,} in the period before",
             tone=Tone.BAD,
-            href=material.scope.url("/failures", category=name),
+            href=material.failures_url(category=name),
         )
 
 

@@ -93,7 +93,7 @@ def _categories(material: Material) -> tuple[Bar, ...]:
     return tuple(
         Bar(
             label=facet.name.replace("_", " "),
-            href=material.scope.url("/failures", category=facet.name),
+            href=material.failures_url(category=facet.name),
             value=amount(facet.errors),
             title=f"{facet.errors:,} failures in {facet.runs:,} runs",
             width=_width(facet.errors, longest),

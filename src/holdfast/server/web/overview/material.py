@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from urllib.parse import urlencode
 
 from holdfast.server.services.overview import Overview, Period
 from holdfast.server.services.overview_sums import Totals, by_name, total, totals_by_agent
 from holdfast.server.services.queries import Queries
 from holdfast.server.stores.facet_views import FacetPoint, FacetSum
 from holdfast.server.stores.overview_views import RollupPoint
-from holdfast.server.web.format import utc_text
 from holdfast.server.web.overview.query import OverviewQuery
+from holdfast.server.web.period import period_of
 from holdfast.server.web.scope import HOUR, Scope
 from holdfast.wire.vocabulary import FacetKind
 
@@ -47,11 +48,7 @@ class Material:
 
     @cached_property
     def period(self) -> Period:
-        until = self.scope.until()
-        last = self.now // HOUR + 1 if until is None else until // HOUR
-        since = self.scope.since(self.now)
-        first = since // HOUR if since is not None else min(self.first_hour or last, last - 24)
-        return Period.of(self.account_id, self.scope.agent, first, last)
+        return period_of(self.overview, self.account_id, self.scope, self.now)
 
     @cached_property
     def points(self) -> Sequence[RollupPoint]:
@@ -120,9 +117,6 @@ class Material:
         end = min(hour + self.period.step, self.period.last)
         return replace(self.scope, within=None, begin=begin * HOUR, end=end * HOUR)
 
-    def told(self) -> str:
-        """The range in words."""
-        begin = utc_text(self.period.first * HOUR)[:16]
-        if self.scope.until() is None:
-            return f"since {begin} UTC"
-        return f"{begin} to {utc_text(self.period.last * HOUR)[:16]} UTC"
+    def failures_url(self, path: str = "/failures", **more: str) -> str:
+        """The failures of the same runs."""
+        return f"{path}?{urlencode(self.scope.full_pairs() | more)}"

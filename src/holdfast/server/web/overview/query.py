@@ -10,9 +10,8 @@ from urllib.parse import urlencode
 
 from holdfast.server.web.scope import Scope
 
-__all__ = ["ALL_TIME", "OverviewQuery", "Split"]
+__all__ = ["OverviewQuery", "Split"]
 
-ALL_TIME: Final = "all"
 _USUAL: Final = "24h"
 
 
@@ -36,9 +35,7 @@ class OverviewQuery:
         return cls(scope=Scope.read(query, within=_USUAL), split=split)
 
     def pairs(self) -> dict[str, str]:
-        pairs = self.scope.pairs()
-        if self.scope.within is None and self.scope.begin is None and self.scope.end is None:
-            pairs["within"] = ALL_TIME
+        pairs = self.scope.full_pairs()
         if self.split is not Split.MODEL:
             pairs["by"] = self.split.value
         return pairs
