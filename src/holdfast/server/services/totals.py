@@ -19,8 +19,9 @@ HOUR_NS: Final = 3600 * 1_000_000_000
 _LLM: Final = SpanType.LLM.value
 _TOOL: Final = SpanType.TOOL.value
 
-RunSums = tuple[str, int, tuple[int, ...], int | None]
-"""Agent, hour, counts in the order of `_SUMMED`, bucket of the duration or None."""
+RunSums = tuple[str, int, tuple[int, ...], int | None, tuple[str, ...]]
+"""Agent, hour, counts in the order of `_SUMMED`, bucket of the duration or None, the ids of the agent's version
+and of the version of its schemas as far as they are known."""
 
 _STATUSES: Final = ("pending", "active", "complete", "failed", "cancelled", "terminated")
 _SUMMED: Final = (
@@ -115,30 +116,34 @@ def run_sums(run: InstanceRow) -> RunSums:
         run.cost_unknown,
         run.violations,
     )
-    return (run.agent_id or "", run.begun_at // HOUR_NS, counts, bucket)
+    versions = tuple(filter(None, (run.agent_version_id, run.schema_version_id)))
+    return (run.agent_id or "", run.begun_at // HOUR_NS, counts, bucket, versions)
 
 
 def rollup_deltas(account_id: str, before: RunSums | None, after: RunSums | None) -> list[RollupDelta]:
     """The differences that turn sums with the run as it was into sums with the run as it is; None: it is not."""
     if before == after:
         return []
-    deltas: list[RollupDelta] = []
+    deltas: dict[tuple[str, int, str], RollupDelta] = {}
     for sums, sign in ((before, -1), (after, 1)):
         if sums is None:
             continue
-        agent_id, hour, counts, bucket = sums
-        last = deltas[-1] if deltas else None
-        if last is None or (last.agent_id, last.hour) != (agent_id, hour):
-            last = RollupDelta(
-                account_id=account_id,
-                agent_id=agent_id,
-                hour=hour,
-                counts=dict.fromkeys(_SUMMED, 0),
-                durations={},
-            )
-            deltas.append(last)
-        for name, count in zip(_SUMMED, counts, strict=True):
-            last.counts[name] += sign * count
-        if bucket is not None:
-            last.durations[bucket] = last.durations.get(bucket, 0) + sign
-    return deltas
+        agent_id, hour, counts, bucket, versions = sums
+        for version_id in ("", *versions):
+            # of versions, which are an agent's own, the agent need not be told
+            place = ("" if version_id else agent_id, hour, version_id)
+            delta = deltas.get(place)
+            if delta is None:
+                delta = deltas[place] = RollupDelta(
+                    account_id=account_id,
+                    version_id=version_id,
+                    agent_id=place[0],
+                    hour=hour,
+                    counts=dict.fromkeys(_SUMMED, 0),
+                    durations={},
+                )
+            for name, count in zip(_SUMMED, counts, strict=True):
+                delta.counts[name] += sign * count
+            if bucket is not None:
+                delta.durations[bucket] = delta.durations.get(bucket, 0) + sign
+    return list(deltas.values())

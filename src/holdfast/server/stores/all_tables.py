@@ -13,6 +13,7 @@ from holdfast.server.stores import (
     schema_retention,
     schema_scores,
     schema_search,
+    schema_versions,
 )
 
 __all__ = ["TABLE_MODULES", "all_tables"]
@@ -26,6 +27,7 @@ TABLE_MODULES: Final = (
     schema_retention,
     schema_scores,
     schema_search,
+    schema_versions,
 )
 
 all_tables: Final = schema.metadata

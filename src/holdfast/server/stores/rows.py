@@ -143,9 +143,11 @@ class CheckRow(Struct, gc=False):
 
 
 class RollupDelta(Struct, kw_only=True):
-    """What to add to one row of `rollups`; `durations` maps a bucket to how many runs to add."""
+    """What to add to one row of `rollups`, or (`version_id` given) of `version_rollups`; `durations` maps a bucket
+    to how many runs to add."""
 
     account_id: str
+    version_id: str = ""
     agent_id: str
     hour: int
     counts: dict[str, int]

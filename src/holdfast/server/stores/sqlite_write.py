@@ -12,7 +12,6 @@ from msgspec.structs import astuple
 from sqlalchemy import Connection, Table
 
 from holdfast.server.stores import schema
-from holdfast.server.stores.durations import add_durations
 from holdfast.server.stores.rows import (
     BodyChange,
     BodyRow,
@@ -24,6 +23,7 @@ from holdfast.server.stores.rows import (
     SpanRow,
 )
 from holdfast.server.stores.sqlite_facets import SqliteFacets
+from holdfast.server.stores.sqlite_rollups import add_to_rollups
 
 __all__ = ["SqliteTransaction"]
 
@@ -116,9 +116,6 @@ _QUEUE_ALL: Final = (
     "INSERT OR REPLACE INTO check_queue (instance_key, subject, ticket) "
     "SELECT instance_key, 'span/' || id, ?2 FROM spans WHERE instance_key = ?1"
 )
-_ROLLUP_KEY: Final = "account_id = ? AND agent_id = ? AND hour = ?"
-_SELECT_DURATIONS: Final = f"SELECT durations FROM rollups WHERE {_ROLLUP_KEY}"  # noqa: S608 - our own names
-_INSERT_ROLLUP: Final = "INSERT INTO rollups (account_id, agent_id, hour, durations) VALUES (?, ?, ?, ?)"
 _SELECT_RESPONSE: Final = "SELECT response FROM idempotency WHERE account_id = ? AND action = ? AND key = ?"
 _INSERT_RESPONSE: Final = "INSERT OR IGNORE INTO idempotency VALUES (?, ?, ?, ?, ?, ?)"
 
@@ -232,17 +229,7 @@ class SqliteTransaction:
         self._driver.execute(_QUEUE_ALL, (instance_key, ticket))
 
     def add_to_rollups(self, deltas: Sequence[RollupDelta]) -> None:
-        for delta in deltas:
-            where = (delta.account_id, delta.agent_id, delta.hour)
-            row = self._driver.execute(_SELECT_DURATIONS, where).fetchone()
-            if row is None:
-                self._driver.execute(_INSERT_ROLLUP, (*where, b"{}"))
-            durations = add_durations(row[0] if row else b"{}", delta.durations)
-            added = "".join(f", {name} = {name} + ?" for name in delta.counts)
-            self._driver.execute(
-                f"UPDATE rollups SET durations = ?{added} WHERE {_ROLLUP_KEY}",  # noqa: S608 - our own names
-                (durations, *delta.counts.values(), *where),
-            )
+        add_to_rollups(self._driver, deltas)
 
     def stored_response(self, account_id: str, action: str, key: str) -> bytes | None:
         row = self._driver.execute(_SELECT_RESPONSE, (account_id, action, key)).fetchone()
