@@ -24,7 +24,7 @@ from holdfast.server.web.shown import NOTHING
 from holdfast.server.web.sparkline import Sparkline, sparkline
 from holdfast.wire.scores import THUMB
 
-__all__ = ["quality_page"]
+__all__ = ["quality_page", "record_row", "score_rows"]
 
 _AGENTS = 200
 _OPINIONS = 30
@@ -49,9 +49,9 @@ def quality_page(
         shell=shell,
         agents=_choices({"": "all agents", **_known(names, scope.agent)}, scope.agent),
         ranges=_choices({"": "all time", **{key: label for key, (label, _) in RANGES.items()}}, scope.within),
-        scores=_score_rows(scores.reads.days(account_id, wanted), scope),
+        scores=score_rows(scores.reads.days(account_id, wanted), scope),
         opinions=tuple(show_opinion(row, now) for row in opinions),
-        records=tuple(_record(series, scope) for series in number_series(lines)),
+        records=tuple(record_row(series, scope) for series in number_series(lines)),
         clipped=clipped,
         filtered=bool(scope.pairs()),
     )
@@ -66,7 +66,7 @@ def _choices(labels: Mapping[str, str], chosen: str | None) -> tuple[Choice, ...
     return tuple(Choice(value=v, label=label, chosen=v == (chosen or "")) for v, label in labels.items())
 
 
-def _score_rows(days: Sequence[DayOfScores], scope: Scope) -> tuple[ScoreRowView, ...]:
+def score_rows(days: Sequence[DayOfScores], scope: Scope) -> tuple[ScoreRowView, ...]:
     by_kind: dict[tuple[str, str | None], list[DayOfScores]] = defaultdict(list)
     for day in days:
         by_kind[day.name, day.agent_id].append(day)
@@ -90,7 +90,7 @@ def _score_row(days: Sequence[DayOfScores], scope: Scope) -> ScoreRowView:
     )
 
 
-def _record(series: NumberSeries, scope: Scope) -> QualityRow:
+def record_row(series: NumberSeries, scope: Scope) -> QualityRow:
     mean = series.mean
     newest = series.newest
     return QualityRow(
