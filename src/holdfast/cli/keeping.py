@@ -115,9 +115,11 @@ def _on_database(config: ServerConfig) -> Generator[_OnDatabase]:
     from holdfast.server.services.erasing import ErasureWork
     from holdfast.server.services.erasures import Erasures
     from holdfast.server.services.indexing import Indexing
+    from holdfast.server.services.mover import erase_moved
     from holdfast.server.services.retention import RetentionRules
     from holdfast.server.services.setup import DEFAULT_ACCOUNT
     from holdfast.server.stores.search_queue import oldest_queued
+    from holdfast.server.stores.tiered import TieredStore
 
     file = config.data / DATABASE_FILE
     if config.database is None and not file.exists():
@@ -133,6 +135,8 @@ def _on_database(config: ServerConfig) -> Generator[_OnDatabase]:
             while oldest_queued(store, 1) and indexing.step() is not None:
                 pass  # where a server has the index, that forgets the runs
             while index.tidy():
+                pass
+            while isinstance(store, TieredStore) and erase_moved(store):
                 pass
             done: Future[None] = Future()
             done.set_result(None)

@@ -15,7 +15,7 @@ from holdfast.server.services.facets import take_out_facets
 from holdfast.server.services.totals import HOUR_NS, rollup_deltas, run_sums
 from holdfast.server.stores import agents
 from holdfast.server.stores.base import Store, WriteTransaction
-from holdfast.server.stores.belongings import take_out_now, take_out_rows, take_out_runs
+from holdfast.server.stores.belongings import moved_spans, take_out_now, take_out_rows, take_out_runs
 from holdfast.server.stores.erasing import (
     blank_runs,
     drop_agent_sums,
@@ -91,12 +91,14 @@ class ErasureWork:
             counts: Counter[str] = Counter()
             if going:
                 self._out_of_sums(transaction, receipt.account_id, going)
-                counts = take_out_now(connection, [run.key for run in going])
+                keys_going = [run.key for run in going]
+                counts = take_out_now(connection, keys_going)
                 counts["instances"] = len(going)
+                counts["moved_spans"] = moved_spans(connection, keys_going)
                 now = self._clock()
                 add_tombstones(connection, receipt.account_id, [run.id for run in going], receipt.id, now)
-                blank_runs(transaction, going, receipt.id)
-            add_to_receipt(connection, receipt.id, counts, keys[-1])
+                blank_runs(connection, keys_going, receipt.id)
+            add_to_receipt(connection, receipt.id, +counts, keys[-1])
 
         in_transaction(self._store, hide)
 

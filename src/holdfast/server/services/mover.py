@@ -24,7 +24,7 @@ from holdfast.server.stores.moving_state import (
 from holdfast.server.stores.retrying import in_transaction
 from holdfast.server.stores.tiered import TieredStore
 
-__all__ = ["Mover", "moving"]
+__all__ = ["Mover", "erase_moved", "moving"]
 
 _log: Final = logging.getLogger("holdfast.server")
 _SECOND: Final = 1_000_000_000
@@ -54,6 +54,18 @@ def moving(store: Store, clock: Callable[[], int], *, after: float) -> Generator
         yield
     finally:
         mover.close()
+
+
+def erase_moved(store: TieredStore) -> bool:
+    """Take some of the runs that were erased out of the span store too; whether there were any. Whoever does it
+    again, or at the same time, does no harm."""
+    with store.reader.connect() as connection:
+        gone = erasures_left(connection, _ERASURES)
+    if gone:
+        store.span_writes.erase(gone)
+        keys = [key for _, key in gone]
+        in_transaction(store, lambda transaction: forget_erasures(transaction, keys))
+    return bool(gone)
 
 
 class Mover:
@@ -130,18 +142,8 @@ class Mover:
         if unfinished:
             self._store.span_writes.drop_batches(unfinished)
             in_transaction(self._store, lambda transaction: close_batches(transaction, unfinished))
-        while not self._closing.is_set() and self._erase():
+        while not self._closing.is_set() and erase_moved(self._store):
             pass
-
-    def _erase(self) -> bool:
-        """Whether there was anything to erase."""
-        with self._store.reader.connect() as connection:
-            gone = erasures_left(connection, _ERASURES)
-        if gone:
-            self._store.span_writes.erase(gone)
-            keys = [key for _, key in gone]
-            in_transaction(self._store, lambda transaction: forget_erasures(transaction, keys))
-        return bool(gone)
 
     def _move(self, runs: Sequence[SettledRun]) -> tuple[int, set[int]]:
         """How many rows were moved, and when those runs changed last of which something stayed."""

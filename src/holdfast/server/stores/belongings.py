@@ -28,7 +28,15 @@ from holdfast.server.stores.schema_retention import erasing
 from holdfast.server.stores.schema_scores import scores
 from holdfast.server.stores.schema_search import search_queue
 
-__all__ = ["HIDDEN", "NOT_OF_A_RUN", "RUN_TABLES", "take_out_now", "take_out_rows", "take_out_runs"]
+__all__ = [
+    "HIDDEN",
+    "NOT_OF_A_RUN",
+    "RUN_TABLES",
+    "moved_spans",
+    "take_out_now",
+    "take_out_rows",
+    "take_out_runs",
+]
 
 RUN_TABLES: Final[tuple[Table, ...]] = (
     search_queue,
@@ -63,6 +71,20 @@ def take_out_now(connection: Connection, instance_keys: Collection[int]) -> Coun
         gone = connection.execute(delete(table).where(table.c.instance_key.in_(instance_keys)))
         counts[table.name] = gone.rowcount
     return +counts
+
+
+def moved_spans(connection: Connection, instance_keys: Collection[int]) -> int:
+    """How many spans of the runs lie in the span store, and not in the catalogue as well."""
+    moved = list(
+        connection.execute(
+            select(moved_runs.c.instance_key).where(moved_runs.c.instance_key.in_(instance_keys))
+        ).scalars()
+    )
+    if not moved:
+        return 0
+    total = select(func.sum(instances.c.spans_total)).where(instances.c.key.in_(moved))
+    here = select(func.count()).select_from(spans).where(spans.c.instance_key.in_(moved))
+    return int(connection.execute(total).scalar_one()) - connection.execute(here).scalar_one()
 
 
 def take_out_rows(connection: Connection, instance_keys: Collection[int], limit: int) -> Counter[str]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 
 from msgspec import Struct
-from sqlalchemy import Connection, and_, delete, func, insert, or_, select
+from msgspec.structs import asdict
+from sqlalchemy import Connection, Text, and_, cast, delete, func, insert, or_, select, update
 
-from holdfast.server.stores.base import Store, WriteTransaction
+from holdfast.server.stores.base import Store
 from holdfast.server.stores.belongings import HIDDEN
 from holdfast.server.stores.rows import InstanceRow
 from holdfast.server.stores.run_selection import Selection, selected
@@ -62,26 +63,24 @@ def still_selected(connection: Connection, selection: Selection, keys: Collectio
     return set(connection.execute(wanted).scalars())
 
 
-def blank_runs(transaction: WriteTransaction, runs: Sequence[InstanceRow], receipt_id: str) -> None:
+def blank_runs(connection: Connection, keys: Collection[int], receipt_id: str) -> None:
     """Out of sight: their rows become nobody's and empty, until all that belongs to them is gone."""
-    transaction.update_instances(
-        [
-            InstanceRow(
-                key=run.key,
-                account_id=HIDDEN,
-                id=str(run.key),
-                status=InstanceStatus.CANCELLED.value,
-                purpose=Purpose.LIVE.value,
-                begun_at=0,
-                inserted_at=0,
-                updated_at=0,
-            )
-            for run in runs
-        ]
+    blank = asdict(
+        InstanceRow(
+            key=0,
+            account_id=HIDDEN,
+            id="",
+            status=InstanceStatus.CANCELLED.value,
+            purpose=Purpose.LIVE.value,
+            begun_at=0,
+            inserted_at=0,
+            updated_at=0,
+        )
     )
-    transaction.connection.execute(
-        insert(erasing), [{"instance_key": run.key, "receipt_id": receipt_id} for run in runs]
-    )
+    del blank["key"]
+    # not as a run that changes hands: its spans are not to be brought back from the span store for that
+    connection.execute(update(instances).where(_i.key.in_(keys)).values(blank | {"id": cast(_i.key, Text)}))
+    connection.execute(insert(erasing), [{"instance_key": key, "receipt_id": receipt_id} for key in keys])
 
 
 def hidden_runs(store: Store, receipt_id: str, limit: int) -> list[int]:
