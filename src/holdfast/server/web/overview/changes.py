@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final
 from urllib.parse import quote
 
 from holdfast.server.services.clean_text import one_line
+from holdfast.server.services.overview_sums import Totals
 from holdfast.server.web.overview.deltas import moved
 from holdfast.server.web.overview.material import Material
 from holdfast.server.web.overview.pages import Change, Tone
@@ -18,6 +19,7 @@ __all__ = ["what_changed"]
 
 _MOST: Final = 10
 _NEW_FAILURES: Final = 4
+_FEW: Final = 2
 _ENOUGH: Final = 10
 """So many runs, or failures, must have been on one side before a difference is told."""
 _GREW: Final = 2.0
@@ -60,20 +62,50 @@ def _new_failures(material: Material) -> Iterator[Change]:
 
 def _agents(material: Material) -> Iterator[Change]:
     now, before = material.agent_totals, material.earlier_agents
-    for agent_id in sorted({*now, *before}):
-        name = one_line(material.agents.get(agent_id, agent_id), 60) or "unknown agent"
-        here, earlier = now.get(agent_id), before.get(agent_id)
-        href = material.query.of_agent(agent_id).scope.url("/runs") if agent_id else ""
-        if here is None or here.runs == 0:
-            if earlier is not None and earlier.runs >= _ENOUGH:
-                yield Change(text=f"{name} has not run", title=f"{earlier.runs:,} runs before", href=href)
-        elif earlier is None or earlier.runs == 0:
-            yield Change(text=f"{name} ran; before, it did not", title=f"{here.runs:,} runs", href=href)
-        elif here.success is not None and earlier.success is not None:
-            fell = earlier.success - here.success
-            if fell >= _FELL and here.runs >= _ENOUGH and earlier.runs >= _ENOUGH:
-                rates = f"{percent(earlier.success)} to {percent(here.success)}"
-                yield Change(text=f"{name} succeeds less often: {rates}", tone=Tone.BAD, href=href)
+    names = {agent_id: _agent_name(material, agent_id) for agent_id in sorted({*now, *before})}
+    hrefs = {
+        names[agent_id]: material.query.of_agent(agent_id).scope.url("/runs")
+        for agent_id in names
+        if agent_id
+    }
+    ran = [name for agent_id, name in names.items() if _runs(now, agent_id) and not _runs(before, agent_id)]
+    yield from _listed(ran, "ran; before, it did not", "agents ran that did not before", hrefs)
+    gone = [
+        name
+        for agent_id, name in names.items()
+        if not _runs(now, agent_id) and _runs(before, agent_id) >= _ENOUGH
+    ]
+    yield from _listed(gone, "has not run", "agents have not run", hrefs)
+    for agent_id, name in names.items():
+        if min(_runs(now, agent_id), _runs(before, agent_id)) < _ENOUGH:
+            continue
+        rates = before[agent_id].success, now[agent_id].success
+        if rates[0] is not None and rates[1] is not None and rates[0] - rates[1] >= _FELL:
+            yield Change(
+                text=f"{name} succeeds less often: {percent(rates[0])} to {percent(rates[1])}",
+                tone=Tone.BAD,
+                href=hrefs.get(name, ""),
+            )
+
+
+def _agent_name(material: Material, agent_id: str) -> str:
+    return one_line(material.agents.get(agent_id, agent_id), 60) or "unknown agent"
+
+
+def _runs(totals: Mapping[str, Totals], agent_id: str) -> int:
+    return totals[agent_id].runs if agent_id in totals else 0
+
+
+def _listed(names: Sequence[str], one: str, many: str, hrefs: Mapping[str, str]) -> Iterator[Change]:
+    """A line a name while they are few, else one for all of them."""
+    if len(names) <= _FEW:
+        for name in names:
+            yield Change(text=f"{name} {one}", href=hrefs.get(name, ""))
+    else:
+        some = ", ".join(names[:_FEW])
+        yield Change(
+            text=f"{len(names):,} {many}: {some} and {len(names) - _FEW:,} more", title=", ".join(names[:50])
+        )
 
 
 def _categories(material: Material) -> Iterator[Change]:
@@ -94,15 +126,13 @@ def _categories(material: Material) -> Iterator[Change]:
 
 def _models(material: Material) -> Iterator[Change]:
     now, before = material.facets(FacetKind.MODEL), material.earlier_facets(FacetKind.MODEL)
-    for name, facet in now.items():
-        if name not in before and facet.calls:
-            yield Change(
-                text=f"{one_line(name, 60)} is called; before, it was not",
-                title=f"{facet.calls:,} calls",
-                href=material.scope.url("/runs", model=name),
-            )
-    for name, facet in before.items():
-        if name not in now and facet.calls >= _ENOUGH:
-            yield Change(
-                text=f"{one_line(name, 60)} is not called any more", title=f"{facet.calls:,} calls before"
-            )
+    hrefs = {one_line(name, 60): material.scope.url("/runs", model=name) for name in now}
+    new = sorted((name for name in now if name not in before), key=lambda name: -now[name].calls)
+    yield from _listed(
+        [one_line(name, 60) for name in new],
+        "is called; before, it was not",
+        "models are called that were not before",
+        hrefs,
+    )
+    gone = [one_line(name, 60) for name in before if name not in now and before[name].calls >= _ENOUGH]
+    yield from _listed(gone, "is not called any more", "models are not called any more", {})

@@ -27,6 +27,7 @@ __all__ = ["figures"]
 
 _TOP: Final = 5
 _BARS: Final = 12
+_NAMED: Final = 12
 _FULL: Final = 1000
 
 _STOPS: Final = {
@@ -54,6 +55,7 @@ def figures(material: Material) -> Figures:
     costliest, all_costly = material.overview.extremes(period, Extreme.COST, _TOP, runs, now)
     events = material.facets(FacetKind.EVENT)
     events_before = material.earlier_facets(FacetKind.EVENT)
+    unpriced, also_unpriced = _unpriced(material)
     return Figures(
         now=running_now(material),
         tiles=range_tiles(material),
@@ -66,7 +68,8 @@ def figures(material: Material) -> Figures:
         slowest=tuple(_top(run, now) for run in slowest),
         costliest=tuple(_top(run, now) for run in costliest),
         looked_at="" if all_slow and all_costly else f"Among the newest {LOOKED_AT:,} runs of the range.",
-        unpriced=_unpriced(material),
+        unpriced=unpriced,
+        also_unpriced=also_unpriced,
         slowest_href=url("/runs", sort="duration"),
         costliest_href=url("/runs", sort="cost"),
     )
@@ -144,22 +147,27 @@ def _recovered(events: Mapping[str, FacetSum]) -> str:
     return f"{mended:,} of {mended + lost:,} failures mended ({percent(mended / (mended + lost))})"
 
 
-def _unpriced(material: Material) -> tuple[Bar, ...]:
-    """Models with calls of unknown cost, most calls first."""
+def _unpriced(material: Material) -> tuple[tuple[Bar, ...], str]:
+    """Models with calls of unknown cost, most calls first: a few with their counts, the others by name."""
     models = [facet for facet in material.facets(FacetKind.MODEL).values() if facet.cost_unknown > 0]
     models.sort(key=lambda facet: (-facet.cost_unknown, facet.name))
-    longest = models[0].cost_unknown if models else 1
-    return tuple(
+    bars = tuple(
         Bar(
             label=one_line(facet.name, 80),
             href=material.scope.url("/runs", model=facet.name),
             value=amount(facet.cost_unknown),
             title=f"{facet.cost_unknown:,} of {facet.calls:,} calls without a price, in {facet.runs:,} runs",
-            width=_width(facet.cost_unknown, longest),
+            width=_width(facet.cost_unknown, models[0].cost_unknown),
             change=None,
         )
-        for facet in models[:_BARS]
+        for facet in models[:_TOP]
     )
+    others = [one_line(facet.name, 60) for facet in models[_TOP:]]
+    if not others:
+        return bars, ""
+    hidden = len(others) - _NAMED
+    more = f" and {hidden:,} more" if hidden > 0 else ""
+    return bars, f"Also {', '.join(others[:_NAMED])}{more}."
 
 
 def _width(count: int, longest: int) -> int:

@@ -178,6 +178,7 @@ class Figures:
     costliest: tuple[TopRow, ...]
     looked_at: str
     unpriced: tuple[Bar, ...]
+    also_unpriced: str
     slowest_href: str
     costliest_href: str
 
