@@ -9,6 +9,7 @@ from litestar import Router
 from holdfast.server.api.agents import AGENT_ROUTES
 from holdfast.server.api.authorize import authorize
 from holdfast.server.api.erasing import ERASING_ROUTES
+from holdfast.server.api.health import HEALTH_ROUTES
 from holdfast.server.api.login import LOGIN_ROUTES
 from holdfast.server.api.places import PLACE_ROUTES
 from holdfast.server.api.reading import READING_ROUTES
@@ -33,12 +34,12 @@ _MANAGEMENT: Final = [
 
 
 def api_routes() -> list[Router]:
-    """Everything under `/api/v1`, the login, and OTLP."""
+    """Everything under `/api/v1`, the login, OTLP, and what balancers ask."""
     return [
         Router(
             "/api/v1",
             route_handlers=[*SYSTEM_ROUTES, *RECORDING_ROUTES, *READING_ROUTES, *SEARCH_ROUTES, *_MANAGEMENT],
             guards=[authorize],
         ),
-        Router("/", route_handlers=[*LOGIN_ROUTES, *TRACE_ROUTES]),
+        Router("/", route_handlers=[*LOGIN_ROUTES, *TRACE_ROUTES, *HEALTH_ROUTES]),
     ]

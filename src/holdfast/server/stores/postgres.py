@@ -114,6 +114,8 @@ class PostgresStore:
 
         @event.listens_for(engine, "handle_error")
         def _translate(context: ExceptionContext) -> None:  # pyright: ignore[reportUnusedFunction] - called by the engine
+            if context.is_pre_ping:
+                return  # it is for the pool, which makes a new connection
             if isinstance(context.original_exception, _UNAVAILABLE):
                 raise self._translated(context.original_exception) from context.original_exception
 

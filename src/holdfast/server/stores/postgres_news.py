@@ -56,7 +56,11 @@ class PostgresNews:
 
     def __init__(self, address: URL, hear: RunsChanged) -> None:
         self._engine = create_engine(
-            address, poolclass=NullPool, isolation_level="AUTOCOMMIT", connect_args=_CONNECTION
+            address,
+            poolclass=NullPool,
+            pool_reset_on_return=None,  # a lost one has nothing to be reset
+            isolation_level="AUTOCOMMIT",
+            connect_args=_CONNECTION,
         )
         self._hear = hear
         self._lock = threading.Lock()
@@ -97,7 +101,7 @@ class PostgresNews:
                 with self._connection() as connection:
                     self._talk(connection)
             except (psycopg.Error, DBAPIError) as error:
-                _log.warning("live pages hear late of what other servers change: %s", str(error).strip())
+                _log.warning("live pages hear late of what other servers change: %s", _first_line(error))
                 self.send(None)
                 self._hear(None)
                 self._closing.wait(_AGAIN)
@@ -150,3 +154,8 @@ class PostgresNews:
             return [_ANY]
         words = [str(key) for key in keys]
         return [",".join(words[at : at + _ONE_WORD]) for at in range(0, len(words), _ONE_WORD)]
+
+
+def _first_line(error: psycopg.Error | DBAPIError) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) else error
+    return str(cause).strip().partition("\n")[0]
