@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Final
@@ -86,8 +86,9 @@ class Comparing:
         return kept
 
     def _compared(self, a: RunVersion, b: RunVersion) -> Comparison:
-        (side_a, outline_a), (side_b, outline_b) = self._side(a), self._side(b)
-        alignment = align(outline_a, outline_b)
+        (side_a, around_a), (side_b, around_b) = self._side(a), self._side(b)
+        in_both = {span.model for span in side_a.spans} & {span.model for span in side_b.spans}
+        alignment = align(_outline(side_a, around_a, in_both), _outline(side_b, around_b, in_both))
         rows = list(enumerate(alignment.pairs))
         differing = [
             at
@@ -115,7 +116,7 @@ class Comparing:
                     return at
         return None
 
-    def _side(self, version: RunVersion) -> tuple[Side, Outline]:
+    def _side(self, version: RunVersion) -> tuple[Side, Sequence[int]]:
         tree = self._tree(version)
         ids = tree.ids[:MOST_SPANS]
         records: dict[str, SpanRecord] = {}
@@ -129,8 +130,7 @@ class Comparing:
         depths: list[int] = []
         for outer in around:
             depths.append(0 if outer < 0 else depths[outer] + 1)
-        side = Side(spans=spans, depths=depths, cut=len(tree.ids) > len(ids))
-        return side, Outline(around=around, labels=[_label(span) for span in spans])
+        return Side(spans=spans, depths=depths, cut=len(tree.ids) > len(ids)), around
 
 
 def steps_differ(a: SpanRecord, b: SpanRecord) -> bool:
@@ -138,10 +138,17 @@ def steps_differ(a: SpanRecord, b: SpanRecord) -> bool:
     return (a.status, a.error_type, a.model) != (b.status, b.error_type, b.model)
 
 
-def _label(span: SpanRecord) -> str:
+def _outline(side: Side, around: Sequence[int], in_both: Collection[str | None]) -> Outline:
+    return Outline(around=around, labels=[_label(span, in_both) for span in side.spans])
+
+
+def _label(span: SpanRecord, in_both: Collection[str | None]) -> str:
     """What makes two spans the same step: their type, and where it says something their name without its
-    numbers."""
+    numbers. Calls of a model that both runs use are told apart from those of another; where the runs use
+    different models, any call may stand for any."""
     kind = span.schema_name or ""
+    if span.model is not None and span.model in in_both:
+        return f"{kind} of {span.model}"
     if kind in _NAMED_BY_CHANCE:
         return kind
     return f"{kind} {_DIGITS.sub('#', span.name or '')}"
