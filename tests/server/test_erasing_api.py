@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import select
 
 from holdfast._ids import new_id
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
+from holdfast.server.stores.schema import idempotency
 from holdfast.wire.vocabulary import TokenScope
 from server.client import Api
 from server.wait import wait_until
@@ -60,6 +62,19 @@ def test_the_same_key_erases_once(api: Api) -> None:
     first = api.send("DELETE", f"/agent_instance/{run_id}", headers=headers)[1]["details"]
     again = api.send("DELETE", f"/agent_instance/{run_id}", headers=headers)[1]["details"]
     assert (again["id"], again["counts"]) == (first["id"], first["counts"])
+
+
+def test_answers_kept_for_repeats_go_too(api: Api, running: Listening) -> None:
+    """What was answered about an erased run, to a recording call or to a person's judgement, is not repeated."""
+    run_id = _whole_run(api)
+    headers = {"Idempotency-Key": new_id()}
+    said = {"agent_instance_id": run_id, "name": "tone", "value": 1, "comment": "what I think of it"}
+    assert api.post("/score", {"details": said}, headers)[0] == 200
+    _erase(api, agent_instance_ids=[run_id])
+    with running.services.store.reader.connect() as connection:
+        kept = connection.execute(select(idempotency.c.response)).scalars().all()
+    assert not [answer for answer in kept if run_id.encode() in bytes(answer)]
+    assert api.post("/score", {"details": said}, headers)[0] == 404
 
 
 def test_a_dry_run_changes_nothing(api: Api) -> None:

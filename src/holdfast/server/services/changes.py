@@ -23,6 +23,17 @@ _LONGEST_KEY: Final = 64
 _encode: Final = msgspec.json.Encoder().encode
 
 
+class _Told(Struct):
+    agent_instance_id: str | None = None
+
+
+class _Answer(Struct):
+    details: _Told = msgspec.field(default_factory=_Told)
+
+
+_told: Final = msgspec.json.Decoder(_Answer).decode
+
+
 class Changes:
     """Blocking; keep it off the event loop."""
 
@@ -52,10 +63,20 @@ class Changes:
                     return stored
             answer = _encode(change(transaction, now))
             if key is not None:
-                transaction.store_response(scope, action, key, answer, now)
+                run = _run_told_of(transaction, who.account_id, answer)
+                transaction.store_response(scope, action, key, answer, now, run)
             return answer
 
         return in_transaction(self._store, once)
+
+
+def _run_told_of(transaction: WriteTransaction, account_id: str, answer: bytes) -> int | None:
+    """The key of the run that an answer names: the answer is erased with it."""
+    run_id = _told(answer).details.agent_instance_id
+    if run_id is None:
+        return None
+    run = transaction.instances(account_id, [run_id]).get(run_id)
+    return None if run is None else run.key
 
 
 def not_found(what: str, row_id: str) -> ApiError:
