@@ -13,7 +13,7 @@ from holdfast.server.running import Listening
 from holdfast.server.web.compare.pages import DiffKind
 from holdfast.server.web.compare.text_diff import text_diff
 from web.conftest import Reader
-from web.sample_runs import SECOND, hostile_run, refund_run, send, wide_run
+from web.sample_runs import SECOND, Story, hostile_run, refund_run, send, usage, wide_run
 
 pytestmark = pytest.mark.usefixtures("twins")
 
@@ -76,6 +76,29 @@ def test_tools_and_models_are_counted_on_both_sides(reader: Reader) -> None:
     named = re.findall(r"<bdi>(\w+)</bdi></th><td>([^<]*)</td><td>([^<]*)</td>", tools)
     assert named[:2] == [("ask_manager", "—", "1 call"), ("check_policy", "1 call", "—")]
     assert ("refund", "2 calls, 1 failed", "2 calls, 1 failed") in named
+
+
+@pytest.mark.parametrize(
+    ("models", "marks"),
+    [
+        ("gpt-5 gpt-5-mini gpt-5", ["same", "same", "same"]),
+        ("gpt-5-mini gpt-5", ["only_a", "same", "same"]),
+        ("claude-a claude-b claude-a", ["differs", "differs", "differs"]),
+    ],
+)
+def test_calls_are_matched_by_the_models_that_both_runs_use(
+    server: Listening, reader: Reader, models: str, marks: list[str]
+) -> None:
+    """And where they use different ones in their order."""
+    now = utc_now_ns()
+    first = f"calls before {models}"
+    for run_id, names in ((first, "gpt-5 gpt-5-mini gpt-5"), (models, models)):
+        story = Story(run_id, now - 500 * SECOND).begin(run_id, "caller")
+        for name in names.split():
+            story.span(name, "agent:llm", None, 1, attributes=usage(name, 1, 1, 0.1))
+        send(server.url, server.token, story.end().items)
+    found = rows(reader.html("/compare?" + urlencode({"a": first, "b": models})))
+    assert [mark for mark, _ in found] == marks
 
 
 def test_runs_that_are_alike_say_so(reader: Reader) -> None:
