@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import tempfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from web.sample_runs import SECOND, Item, Story, refund_run, send, usage
 
 IMAGES = Path(__file__).parent / "img"
 RUN = "0190a5c2-7d1e-7c44-9f0b-3b1f5e8d2a61"
+EARLIER = "0190a5c2-7d1e-7c44-9f0b-3b1f5e8d2a60"
 
 _WORK = [
     ("Nightly dependency audit", "package-auditor", "2.1.0", "complete", "gpt-5", 14, 0.0131),
@@ -52,18 +54,27 @@ def _worked(
 
 def _runs(now: int) -> list[Item]:
     items = refund_run(now - 95 * SECOND, RUN).items
+    earlier = json.dumps(refund_run(now - 1900 * SECOND, EARLIER).items)
+    items += json.loads(earlier.replace("check_policy", "ask_manager").replace("3 to 5 days", "a week"))
     going = Story("0190a5c2-8888-7c44-9f0b-0000004f11fe", now - 41 * SECOND)
     going.begin("Nightly dependency audit", "package-auditor", "2.1.0")
     going.span("gpt-5", "agent:llm", None, 2.0, attributes=usage("gpt-5", 2210, 140, 0.0031))
     going.open("hash files", "agent:tool")
     items += going.items
-    for number in range(40):
+    for number in range(70):  # two days: there is something to compare the last one with
         items += _worked(*_WORK[number % len(_WORK)], now - (700 + 2500 * number) * SECOND)
     return items
 
 
 def _shoot(page: Page, url: str, theme: str) -> None:
     page.goto(url)
+    page.mouse.wheel(0, 4000)
+    expect(page.locator(".chart.drawn")).to_have_count(4, timeout=30_000)
+    page.mouse.wheel(0, -4000)
+    page.screenshot(path=IMAGES / f"overview-{theme}.png", full_page=True)
+    page.goto(f"{url}/compare?a={EARLIER}&b={RUN}")
+    page.screenshot(path=IMAGES / f"compare-{theme}.png", full_page=True)
+    page.goto(f"{url}/runs")
     page.screenshot(path=IMAGES / f"list-{theme}.png")
     page.goto(f"{url}/runs/{RUN}")
     page.locator("#rows .s-failed .nm").click()
@@ -94,7 +105,7 @@ def main() -> None:
             page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
             _shoot(page, server.url, theme)
         page.set_viewport_size({"width": 360, "height": 740})
-        page.goto(server.url)
+        page.goto(f"{server.url}/runs")
         page.screenshot(path=IMAGES / "list-narrow.png")
         browser.close()
 
