@@ -6,10 +6,10 @@ const agent = { agentId: 'ts-user', agentIdentifier: '1.0.0', agentName: 'ts use
 const core = createCore(createConfig({ transportType: 'http', httpConfig: { apiUrl, apiToken, ...agent } }));
 core.agentManager.registerSchema({
   external_identifier: 'v1',
-  span_schemas: { 'agent:llm': { type: 'object' }, 'agent:tool': { type: 'object' } },
+  span_schemas: { 'my:llm': { type: 'object' }, 'agent:tool': { type: 'object' } },
 });
 core.agentManager.startInstance(agent);
-const outer = core.tracer.startSpan({ name: 'think', spanType: 'agent:llm', inputs: { prompt: 'Hello' } });
+const outer = core.tracer.startSpan({ name: 'think', spanType: 'my:llm', inputs: { prompt: 'Hello' } });
 await SpanContext.runAsync(outer, async () => {
   const within = { parentSpanId: outer.spanId, traceId: outer.traceId };
   const good = core.tracer.startSpan({ name: 'search', spanType: 'agent:tool', inputs: { q: 1 }, ...within });
@@ -17,6 +17,7 @@ await SpanContext.runAsync(outer, async () => {
   const bad = core.tracer.startSpan({ name: 'search', spanType: 'agent:tool', inputs: { q: 2 }, ...within });
   core.tracer.endSpan(bad, { error: new TypeError('no such thing') });
 });
-core.tracer.endSpan(outer, { outputs: { response: 'Hi' } });
+const tokenUsage = { promptTokens: 3, completionTokens: 2, totalTokens: 5 };
+core.tracer.endSpan(outer, { outputs: { response: 'Hi' }, tokenUsage });
 core.agentManager.finishInstance();
 await core.shutdown();

@@ -52,7 +52,7 @@ def test_the_langchain_middleware(tmp_path: Path, running: Listening, api: Api) 
     tool = rows[2]
     assert tool["payload"]["inputs"]["arguments"] == {"city": "Oslo"}
     assert tool["result_payload"]["outputs"] == {"output": "sunny in Oslo"}
-    assert rows[3]["result_payload"]["token_usage"]["prompt_tokens"] == 7
+    assert (found["input_tokens"], found["output_tokens"]) == (14, 4)
 
 
 def test_the_typescript_sdk(tmp_path: Path, running: Listening, api: Api) -> None:
@@ -63,8 +63,9 @@ def test_the_typescript_sdk(tmp_path: Path, running: Listening, api: Api) -> Non
     run(["node", str(program)], running, folder)
     found, rows = only_run(api, "ts-user")
     assert found["status"] == "complete"
+    assert (found["input_tokens"], found["output_tokens"]) == (3, 2)
     outer, good, bad = rows
-    assert (outer["schema_name"], outer["parent_span_id"]) == ("agent:llm", None)
+    assert (outer["schema_name"], outer["parent_span_id"]) == ("my:llm", None)
     assert outer["result_payload"] == {"response": "Hi"}
     assert good["parent_span_id"] == bad["parent_span_id"] == outer["id"]
     assert (good["status"], good["result_payload"]) == ("complete", {"hits": 3})

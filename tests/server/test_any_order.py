@@ -40,6 +40,13 @@ _SECOND = 1_000_000_000
 _times = st.integers(0, 3 * 3600).map(lambda s: NOW + s * _SECOND)
 _ends = st.sampled_from([SpanStatus.COMPLETE, SpanStatus.FAILED, SpanStatus.CANCELLED])
 _json = st.sampled_from([Raw(b"null"), Raw(b'{"a":1}'), Raw(b"[1]"), Raw(b'"text"')])
+_told = st.sampled_from(
+    [
+        Raw(b'{"token_usage":{"prompt_tokens":3,"completion_tokens":2},"model_name":"m3"}'),
+        Raw(b'{"token_usage":{"completion_tokens":9},"provider":"q"}'),
+        Raw(b'{"token_usage":"many"}'),
+    ]
+)
 _errors = st.none() | st.sampled_from(
     [
         RecordedError(type="ValueError", message="no"),
@@ -72,13 +79,13 @@ def _span(draw: Any, run_id: str, span_id: str) -> list[Operation]:
         agent_instance_id=run_id,
         id=span_id,
         parent_span_id=draw(st.sampled_from([None, "s0", "s1", "elsewhere"])),
-        schema_name=draw(st.sampled_from(["agent:llm", "agent:tool", "agent:run", "mine"])),
+        schema_name=draw(st.sampled_from(["agent:llm", "agent:tool", "agent:run", "x:llm", "mine"])),
         name=draw(st.sampled_from([None, "step"])),
         status=draw(_ends) if whole else draw(st.sampled_from([SpanStatus.ACTIVE, SpanStatus.PENDING])),
         started_at=draw(_times),
         finished_at=draw(_times) if whole else None,
-        payload=draw(_json),
-        result_payload=draw(_json),
+        payload=draw(_json | _told),
+        result_payload=draw(_json | _told),
         attributes=draw(_usage),
         error=draw(_errors) if whole else None,
     )
@@ -90,8 +97,8 @@ def _span(draw: Any, run_id: str, span_id: str) -> list[Operation]:
         agent_instance_id=run_id,
         status=draw(_ends),
         timestamp=draw(_times),
-        payload=draw(st.just(UNSET) | _json),
-        result_payload=draw(_json),
+        payload=draw(st.just(UNSET) | _json | _told),
+        result_payload=draw(_json | _told),
         attributes=draw(_usage),
         error=draw(_errors),
     )

@@ -13,7 +13,7 @@ from msgspec import UNSET
 
 from holdfast.errors import ApiError
 from holdfast.server.services.reading import TEXT_LENGTH, json_or_none, text, time_or, usable_id
-from holdfast.server.services.usage import read_usage
+from holdfast.server.services.usage import read_told_usage, read_usage, tells_in_body
 from holdfast.server.services.working_set import SpanWork, WorkingSet
 from holdfast.server.stores.rows import BodyRow, InstanceRow, SpanRow
 from holdfast.server.stores.schema import (
@@ -74,6 +74,8 @@ def create_span(work: WorkingSet, run: InstanceRow, op: SpanCreate, span_id: str
         work.change_span(run, known)
         _complete_start(work, known, op, started)
     row = known.row
+    if row.status not in _OPEN and tells_in_body(row):
+        read_told_usage(row, known.body)
     if row.schema_name == _AGENT:
         row.flags |= SPAN_AGGREGATE
     if row.parent_span_id is None:
@@ -168,6 +170,8 @@ def finish_span(work: WorkingSet, run: InstanceRow, op: SpanFinish, *, strict: b
         row.finished_at = finished
         row.flags &= ~SPAN_CLOSED_BY_SERVER
     _finish_body(known, op)
+    if tells_in_body(known.row):
+        read_told_usage(known.row, work.whole_body(known))
     return known
 
 

@@ -8,12 +8,12 @@ import msgspec
 from msgspec import Struct
 
 from holdfast.server.services.reading import text
-from holdfast.server.stores.rows import SpanRow
+from holdfast.server.stores.rows import BodyRow, SpanRow
 from holdfast.server.stores.schema import SPAN_AGGREGATE
 from holdfast.wire import attributes as names
-from holdfast.wire.vocabulary import CostSource
+from holdfast.wire.vocabulary import CostSource, SpanType
 
-__all__ = ["read_usage"]
+__all__ = ["read_told_usage", "read_usage", "tells_in_body"]
 
 _LARGEST: Final = 1 << 50
 """A token count or a cost beyond this is a mistake of the sender; it is left out, not summed up."""
@@ -99,6 +99,46 @@ def read_usage(row: SpanRow, attributes: bytes, *, over: bool) -> None:
     if usage.reasoning is not None and (over or row.reasoning_tokens is None):
         row.reasoning_tokens = _count(usage.reasoning)
     _read_cost(row, usage, over=over)
+
+
+class _Tokens(Struct, frozen=True):
+    prompt_tokens: float | None = None
+    completion_tokens: float | None = None
+
+
+class _Told(Struct, frozen=True):
+    token_usage: _Tokens | None = None
+    model_name: str | None = None
+    provider: str | None = None
+
+
+_decode_told: Final = msgspec.json.Decoder(_Told).decode
+
+
+def tells_in_body(row: SpanRow) -> bool:
+    """Whether it is a model call of a client that has no attributes. Types of its agents do not end in `:llm`:
+    those tell the same tokens again."""
+    kind = row.schema_name
+    return kind is not None and kind.endswith(":llm") and kind != SpanType.LLM
+
+
+def read_told_usage(row: SpanRow, body: BodyRow) -> None:
+    """Fill in what the result or the payload of such a call tells. To be called when it has ended and its start is
+    known, with the whole body, after the attributes have been read."""
+    for data in (body.result_payload, body.payload):
+        if data is None or (b'"token_usage"' not in data and b'"model_name"' not in data):
+            continue
+        try:
+            told = _decode_told(data)
+        except (msgspec.DecodeError, RecursionError):
+            continue
+        if told.token_usage is not None:
+            if row.input_tokens is None:
+                row.input_tokens = _count(told.token_usage.prompt_tokens)
+            if row.output_tokens is None:
+                row.output_tokens = _count(told.token_usage.completion_tokens)
+        row.model = row.model or (told.model_name[:200] if told.model_name else None)
+        row.provider = row.provider or (told.provider[:200] if told.provider else None)
 
 
 def _count(number: float | None) -> int | None:
