@@ -18,7 +18,7 @@ from holdfast._settings import SETTINGS, config_file, data_dir, read_setting, se
 from holdfast._version import __version__
 from holdfast.cli.api import Server
 from holdfast.cli.output import amount, human_bytes
-from holdfast.errors import CommandError, SettingError
+from holdfast.errors import CommandError, SettingError, StoreError
 from holdfast.tracing.pipeline import spool_root
 from holdfast.tracing.spool_status import ProcessSpool, spool_status
 
@@ -52,6 +52,8 @@ def check_all() -> Iterator[Check]:
     yield from _spool()
     data = read_setting("data")
     yield _directory("data", Path(data) if data else data_dir(), "HOLDFAST_DATA")
+    if read_setting("spans") is not None:
+        yield _span_store()
     yield from _server()
 
 
@@ -130,6 +132,32 @@ def _directory(name: str, path: Path, variable: str) -> Check:
         state=CheckState.WARN if scarce else CheckState.OK,
         found=f"{path}, {human_bytes(free)} free",
         fix="make room on the disk" if scarce else "",
+    )
+
+
+def _span_store() -> Check:
+    from holdfast.cli.db import span_store_lines
+    from holdfast.server.app import store_state  # the server takes a second to import
+    from holdfast.server.config import ServerConfig
+
+    fix = "see that ClickHouse runs and HOLDFAST_SPANS is its address; what was moved there cannot be read now"
+    try:
+        state = store_state(ServerConfig.from_settings()).spans
+    except StoreError as error:
+        return Check(name="spans", state=CheckState.FAIL, found=str(error), fix=fix)
+    if state is None:
+        return Check(
+            name="spans",
+            state=CheckState.WARN,
+            found="the database is not of this version",
+            fix="`holdfast db upgrade`",
+        )
+    missing = state.size is None
+    return Check(
+        name="spans",
+        state=CheckState.FAIL if missing else CheckState.OK,
+        found=f"{state.address}: {' '.join(span_store_lines(state))}",
+        fix=fix if missing else "",
     )
 
 

@@ -37,6 +37,7 @@ from holdfast.server.services.mover import moving
 from holdfast.server.services.otlp.export import TraceIngest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
+from holdfast.server.services.saved_lists import SavedLists
 from holdfast.server.services.search import Search
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
@@ -61,7 +62,7 @@ def open_index(config: ServerConfig, store: Store) -> SearchIndex:
 
 def store_state(config: ServerConfig) -> DatabaseState:
     """How far the configured database is, changing nothing. Raises `StoreError` where there is none."""
-    return database_state(config.data / DATABASE_FILE, config.database)
+    return database_state(config.data / DATABASE_FILE, config.database, config.spans)
 
 
 @contextmanager
@@ -95,6 +96,7 @@ def open_services(config: ServerConfig) -> Generator[Services]:
                     followers=Followers(store),
                     managed=Managed.over(store, auth, ingest, utc_now_ns, erase=eraser.wake),
                     search=Search(store, index),
+                    saved=SavedLists(store, utc_now_ns),
                 )
         finally:
             committer.close()

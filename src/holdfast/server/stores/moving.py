@@ -8,8 +8,10 @@ from typing import Any, Final
 from msgspec import Struct
 from msgspec.structs import replace
 from sqlalchemy import (
+    Column,
     ColumnElement,
     Connection,
+    Row,
     Table,
     and_,
     bindparam,
@@ -143,13 +145,13 @@ class Slice(Struct, frozen=True, kw_only=True):
         return tuple(row[place] for place in _STAMPS[self.events])
 
 
-_STAMP_COLUMNS: Final = {
+_STAMP_COLUMNS: Final[dict[bool, tuple[Column[Any], ...]]] = {
     False: (spans.c.updated_at, spans.c.violations, spans.c.summary),
     True: (events.c.inserted_at,),
 }
 _STAMPS: Final = {
-    of_events: tuple(list(columns[0].table.columns).index(column) for column in columns)
-    for of_events, columns in _STAMP_COLUMNS.items()
+    of_events: tuple(list(table.columns).index(column) for column in _STAMP_COLUMNS[of_events])
+    for of_events, table in ((False, spans), (True, events))
 }
 _KEY: Final = 0
 _ID: Final = 1
@@ -262,8 +264,13 @@ def _worked_on(connection: Connection, keys: Collection[int]) -> set[int]:
 
 def _rows_now(connection: Connection, one: Slice) -> dict[tuple[int, str], tuple[Any, ...]]:
     table = one.table
-    wanted = select(table.c.instance_key, table.c.id, *_STAMP_COLUMNS[one.events]).where(one.condition())
-    return {(row[0], row[1]): tuple(row[2:]) for row in connection.execute(wanted)}
+    columns: list[ColumnElement[Any]] = [table.c.instance_key, table.c.id, *_STAMP_COLUMNS[one.events]]
+    wanted = select(*columns).where(one.condition())
+    return dict(map(_stamped, connection.execute(wanted)))  # pyright: ignore[reportUnknownArgumentType] - of as many columns as there are
+
+
+def _stamped(row: Row[*tuple[Any, ...]]) -> tuple[tuple[int, str], tuple[Any, ...]]:
+    return (row[_KEY], row[_ID]), tuple(row[2:])
 
 
 def _delete(connection: Connection, one: Slice, keys: Sequence[int]) -> int:

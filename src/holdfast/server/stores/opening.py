@@ -16,6 +16,7 @@ from holdfast.server.stores.clickhouse.connection import clickhouse_url
 from holdfast.server.stores.migrate import current_revision, head_revision
 from holdfast.server.stores.moving_state import anything_moved
 from holdfast.server.stores.search_index import SearchIndex
+from holdfast.server.stores.span_store_state import SpanStoreState, span_store_state
 from holdfast.server.stores.sqlite import SqliteStore
 from holdfast.server.stores.sqlite_search import SqliteSearch
 from holdfast.server.stores.tiered import TieredStore
@@ -27,12 +28,14 @@ _POSTGRES = ("postgresql", "postgres", "postgresql+psycopg")
 
 class DatabaseState(Struct, frozen=True, kw_only=True):
     """`address` without its password; `revision` None where there are no tables yet; `current` says whether
-    they are those of this version."""
+    they are those of this version. `spans` is None where no span store is configured, or the tables are not
+    those of this version."""
 
     address: str
     revision: str | None
     wanted: str
     current: bool
+    spans: SpanStoreState | None = None
 
 
 def open_database(file: Path, address: str | None, spans: str | None = None) -> Store:
@@ -80,7 +83,7 @@ def open_search(file: Path, address: str | None, store: Store) -> SearchIndex:
     return PostgresSearch(_postgres_url(address), store)
 
 
-def database_state(file: Path, address: str | None) -> DatabaseState:
+def database_state(file: Path, address: str | None, spans: str | None = None) -> DatabaseState:
     """How far the database is, changing nothing. Raises `StoreError` where there is none."""
     if address is None and not file.exists():
         raise StoreError(str(file), "does not exist")
@@ -91,6 +94,7 @@ def database_state(file: Path, address: str | None) -> DatabaseState:
         revision=found,
         wanted=wanted,
         current=found == wanted,
+        spans=None if spans is None or found != wanted else span_store_state(url, spans),
     )
 
 

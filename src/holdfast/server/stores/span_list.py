@@ -105,8 +105,8 @@ class SpanList(Struct, frozen=True, kw_only=True):
         found: dict[tuple[int, str], tuple[SpanRow, BodyRow]] = {}
         if at_home:
             one = tuple_(spans.c.instance_key, spans.c.id).in_(at_home)
-            for row in self.connection.execute(whole_spans(spans).where(one)):
-                found[row[0], row[1]] = span_pair(row)
+            for span, body in map(span_pair, self.connection.execute(whole_spans(spans).where(one))):
+                found[span.instance_key, span.id] = span, body
         away: dict[int, list[str]] = {}
         for key in keys:
             if key in there:

@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar, cast
 
 from sqlalchemy import make_url
 from sqlalchemy.engine import URL
@@ -15,9 +15,6 @@ from sqlalchemy.exc import ArgumentError
 from urllib3.exceptions import MaxRetryError
 
 from holdfast.errors import SpanStoreUnavailableError, StoreError
-
-if TYPE_CHECKING:
-    from clickhouse_connect.driver.client import Client
 
 __all__ = ["ClickHouse", "Column", "clickhouse_url"]
 
@@ -33,13 +30,40 @@ Column = Sequence[Any]
 T = TypeVar("T")
 
 
+class _Result(Protocol):
+    @property
+    def result_rows(self) -> Sequence[Sequence[Any]]: ...
+    @property
+    def result_columns(self) -> Sequence[Column]: ...
+
+
+class _Client(Protocol):
+    """What is used of the driver's, whose own annotations are not complete."""
+
+    database: str | None
+
+    def query(
+        self,
+        query: str,
+        *,
+        parameters: dict[str, Any],
+        column_formats: dict[str, str | dict[str, str]] | None = None,
+    ) -> _Result: ...
+    def command(self, cmd: str, *, parameters: dict[str, Any] | None = None) -> object: ...
+    def insert(
+        self, table: str, data: Sequence[Column], *, column_names: Sequence[str], column_oriented: bool
+    ) -> object: ...
+    def close(self) -> None: ...
+
+
 def clickhouse_url(address: str) -> URL:
     """Raises `StoreError` for what is no address of a span store, or where the driver is missing."""
     try:
         url = make_url(address)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise StoreError(
-            address, "is no address of a span store; use clickhouse://user:password@host:8123/name"
+            address.rpartition("@")[2],  # the rest may be a password
+            "is no address of a span store; use clickhouse://user:password@host:8123/name",
         ) from None
     name = url.render_as_string(hide_password=True)
     if url.drivername not in (_SERVER, _IN_PROCESS):
@@ -57,16 +81,19 @@ class ClickHouse:
     anything else is asked; what it raises keeps the connection from being used.
 
     `clickhouse://user:password@host:8123/name` is a server (`?secure=true` for TLS); `chdb:///directory` the
-    engine in this process, which one process at a time may have open (`?database=name`, default "default").
+    engine in this process, which one process at a time may have open (`?database=name`, default "default");
+    `directory` is None for a server.
     """
 
     def __init__(self, url: URL, prepare: Callable[[ClickHouse], None]) -> None:
         self.name: Final = url.render_as_string(hide_password=True)
         self._url = url
         self._prepare = prepare
-        self._client: Client | None = None
+        self._client: _Client | None = None
         self._lock = threading.RLock()
-        self._one_at_a_time = url.drivername == _IN_PROCESS
+        self.directory: Final = (
+            f"/{(url.database or '').lstrip('/')}" if url.drivername == _IN_PROCESS else None
+        )
         self._knock_again_at = 0.0
 
     def rows(
@@ -106,13 +133,13 @@ class ClickHouse:
                 self._client.close()
                 self._client = None
 
-    def _ask(self, question: Callable[[Client], T]) -> T:
+    def _ask(self, question: Callable[[_Client], T]) -> T:
         from clickhouse_connect.driver.exceptions import Error, OperationalError
 
         if time.monotonic() < self._knock_again_at:
             raise SpanStoreUnavailableError(self.name, "the span store cannot be reached")
         try:
-            if self._one_at_a_time:
+            if self.directory is not None:  # the engine answers one at a time
                 with self._lock:
                     return question(self._connected())
             return question(self._connected())
@@ -126,7 +153,7 @@ class ClickHouse:
                 self.name, f"the span store refuses: {_first_line(error)}"
             ) from error
 
-    def _connected(self) -> Client:
+    def _connected(self) -> _Client:
         with self._lock:
             if self._client is None:
                 self._client = self._connect()
@@ -138,21 +165,20 @@ class ClickHouse:
                     raise
             return self._client
 
-    def _connect(self) -> Client:
+    def _connect(self) -> _Client:
         import clickhouse_connect  # an extra, and 170 ms to import
 
         # what goes wrong is raised, and told by those who meet it
         logging.getLogger("clickhouse_connect").setLevel(logging.CRITICAL)
+        get_client = cast("Callable[..., _Client]", clickhouse_connect.get_client)  # pyright: ignore[reportUnknownMemberType] - see there
         query = {key: str(value) for key, value in self._url.query.items()}
-        if self._one_at_a_time:
-            engine = clickhouse_connect.get_client(
-                interface="chdb", path=f"/{(self._url.database or '').lstrip('/')}"
-            )
+        if self.directory is not None:
+            engine = get_client(interface="chdb", path=self.directory)
             if wanted := query.get("database"):
                 engine.command(f"CREATE DATABASE IF NOT EXISTS `{wanted}`")
                 engine.database = wanted
             return engine
-        return clickhouse_connect.get_client(
+        return get_client(
             host=self._url.host,
             port=self._url.port or 0,
             username=self._url.username,

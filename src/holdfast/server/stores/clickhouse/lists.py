@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from holdfast.server.stores.clickhouse.connection import ClickHouse
 from holdfast.server.stores.clickhouse.reads import MovedPart
+from holdfast.server.stores.clickhouse.rows import MovedRows
 from holdfast.server.stores.clickhouse.tables import SPAN_COLUMNS, SPANS
 
 __all__ = ["MovedList", "MovedSpans", "MovedState", "MovedWindow", "SpanKey"]
@@ -106,6 +107,11 @@ class MovedList:
     def __init__(self, database: ClickHouse, state: MovedState) -> None:
         self._database = database
         self._state = state
+
+    def rows(self) -> MovedRows:
+        """Whole rows of many runs, those of unfinished batches among them: what is in the catalogue too is newer
+        there."""
+        return MovedRows(self._database)
 
     def count(self, window: MovedWindow) -> int:
         where, values = window.condition(self._state)
