@@ -8,6 +8,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, StorageState
 
 from holdfast._clock import utc_now_ns
@@ -164,18 +165,26 @@ def test_by_keyboard_from_a_failure_to_its_span(
     chromium: Browser, server: Listening, logged_in: StorageState, theme: str, width: int
 ) -> None:
     """`j` and Enter open a group, and again the first of its runs at the span that failed; nothing is wider
-    than the page, nothing complains."""
+    than the page, nothing complains, axe finds nothing."""
     context = chromium.new_context(
         storage_state=logged_in,
         viewport={"width": width, "height": 900},
         color_scheme="dark" if theme == "dark" else "light",
+        reduced_motion="reduce",
     )
     page, notes = minded(context, server.url)
+
+    def findings() -> list[str]:
+        found = Axe().run(page, options={"resultTypes": ["violations"]}).response["violations"]
+        return [f"{rule['id']}: {rule['nodes'][0]['html'][:200]}" for rule in found]
+
     page.goto(f"{server.url}/failures")
+    assert findings() == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.keyboard.press("j")
     page.keyboard.press("Enter")
     page.wait_for_url("**/failures/rate_limit-*")
+    assert findings() == []
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
     page.keyboard.press("j")
     page.keyboard.press("Enter")

@@ -6,6 +6,7 @@ import threading
 from dataclasses import replace
 from typing import Final
 
+from holdfast.server.services.agent_profiles import AgentProfiles
 from holdfast.server.services.comparing import Comparing
 from holdfast.server.services.critical_path import CriticalPaths
 from holdfast.server.services.failures import Failures
@@ -42,6 +43,7 @@ class Queries:
         self.scores = ScoreReads(store)
         self.overview = Overview(store)
         self.failures = Failures(store)
+        self.profiles = AgentProfiles(store, self.overview)
         self.facets = FacetReads(store)
         self.questions = QuestionReads(store)
         self._lock = threading.Lock()

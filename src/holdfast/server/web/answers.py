@@ -31,7 +31,13 @@ _TITLES: Final = {
     413: "Too much at once",
     503: "Busy",
 }
-_PLACES: Final = {"Overview": "/", "Runs": "/runs", "Failures": "/failures", "Quality": "/quality"}
+_PLACES: Final = {
+    "Overview": "/",
+    "Runs": "/runs",
+    "Failures": "/failures",
+    "Agents": "/agents",
+    "Quality": "/quality",
+}
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie"}
 
 

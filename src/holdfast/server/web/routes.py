@@ -12,6 +12,7 @@ from litestar.response import Redirect
 
 from holdfast.errors import ApiError
 from holdfast.server.services.own_path import is_own_path
+from holdfast.server.web.agents.routes import agent_routes
 from holdfast.server.web.answers import PAGE_ERRORS, THEME_COOKIE, AnyRequest, html, shell_of
 from holdfast.server.web.compare.routes import compare_routes
 from holdfast.server.web.failures.routes import failure_routes
@@ -73,6 +74,7 @@ def web_routes() -> list[Router]:
                 *compare_routes(),
                 *run_list_routes(),
                 *failure_routes(),
+                *agent_routes(),
                 *quality_routes(),
                 run_routes(),
                 set_theme,

@@ -1,0 +1,1 @@
+"""The agents: who runs, how well, at what cost, and what changed from version to version."""
