@@ -52,7 +52,7 @@ class Queries:
         inside = TreeReads(store)
         self.critical = CriticalPaths(inside)
         self.finder = Finder(inside)
-        self.comparing = Comparing(self.spans, ResultReads(store, self.spans), self._trees.tree)
+        self.comparing = Comparing(self.spans, ResultReads(store), self._trees.tree)
 
     def sums(self, wanted: RunFilter, now: int) -> RunSums:
         """As `RunReads.sums`. What older hours add to it may be as old as a minute: there are many of them,

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import case, func, select
+from sqlalchemy import Connection, case, func, select
 
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.reads_spans import SpanBody, SpanReads
-from holdfast.server.stores.schema import span_bodies
+from holdfast.server.stores.schema import BODY_KEY_BITS, span_bodies
 
 __all__ = ["ResultMark", "ResultReads"]
 
@@ -29,39 +28,50 @@ class ResultMark:
 
 
 _ABSENT: Final = ResultMark(0, b"", b"")
+_b: Final = span_bodies.c
+_size: Final = func.length(_b.result_payload)
+_MARKS: Final = select(
+    _b.key,
+    _size,
+    func.substr(_b.result_payload, 1, _EDGE),
+    case((_size > _EDGE, func.substr(_b.result_payload, _size - _EDGE + 1, _EDGE))),
+)
 
 
 class ResultReads:
     """Each method is one read of its own, in the calling thread."""
 
-    def __init__(self, store: Store, spans: SpanReads) -> None:
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._engine = store.reader
-        self._spans = spans
 
     def marks(self, body_keys: Sequence[int]) -> dict[int, ResultMark]:
         """By body key, of all that were asked for. The length of a stored value is known without reading it."""
-        result = span_bodies.c.result_payload
-        size = func.length(result)
-        tail = case((size > _EDGE, func.substr(result, size - _EDGE + 1, _EDGE)))
-        columns = (span_bodies.c.key, size, func.substr(result, 1, _EDGE), tail)
         found: dict[int, ResultMark] = {}
         with self._engine.connect() as connection:
             for begin in range(0, len(body_keys), _AT_ONCE):
                 some = body_keys[begin : begin + _AT_ONCE]
-                for key, length, head, end in connection.execute(
-                    select(*columns).where(span_bodies.c.key.in_(some))
-                ):
+                for key, size, head, tail in connection.execute(_MARKS.where(_b.key.in_(some))):
                     found[key] = (
-                        _ABSENT if length is None else ResultMark(length, bytes(head), bytes(end or b""))
+                        _ABSENT if size is None else ResultMark(size, bytes(head), bytes(tail or b""))
                     )
+                missing = [key for key in some if key not in found]
+                if missing:
+                    found |= self._moved(connection, missing)
+        return found
+
+    def _moved(self, connection: Connection, body_keys: Sequence[int]) -> dict[int, ResultMark]:
+        """Of bodies that have left the database for the span store."""
+        runs: dict[int, list[int]] = {}
         for key in body_keys:
-            if key not in found:  # it has left the database for the span store
-                found[key] = _mark(self._spans.body(key))
+            runs.setdefault(key >> BODY_KEY_BITS, []).append(key)
+        found = dict.fromkeys(body_keys, _ABSENT)
+        for run, part in self._store.moved_parts(connection, runs).items():
+            found |= {key: _mark(body.result_payload) for key, body in part.bodies(runs[run]).items()}
         return found
 
 
-def _mark(body: SpanBody) -> ResultMark:
-    result = body.result_payload
+def _mark(result: bytes | None) -> ResultMark:
     if result is None:
         return _ABSENT
     return ResultMark(len(result), result[:_EDGE], result[-_EDGE:] if len(result) > _EDGE else b"")
