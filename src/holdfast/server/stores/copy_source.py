@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from heapq import merge
 from itertools import islice
 from typing import Final
 
-from msgspec.structs import astuple
 from sqlalchemy import Connection
 
 from holdfast.errors import CopyRefusedError
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.clickhouse.reads import MovedPart
+from holdfast.server.stores.clickhouse.rows import MovedRows
 from holdfast.server.stores.copy_tables import Copied, Row
 from holdfast.server.stores.copy_walk import count_rows, walk
 from holdfast.server.stores.moving_state import anything_moved
@@ -27,9 +26,7 @@ from holdfast.server.stores.schema_columnar import (
 
 __all__ = ["SourceRows"]
 
-_RUNS_AT_ONCE: Final = 200
-_BODIES_AT_ONCE: Final = 200
-_EVERY: Final = 2**62
+_RUNS_AT_ONCE: Final = 500
 _ABOUT_THE_SPAN_STORE: Final = frozenset(
     {moved_runs.name, recalled_spans.name, span_batches.name, span_erasures.name, span_mover.name}
 )
@@ -44,15 +41,17 @@ class SourceRows:
     """
 
     def __init__(self, store: Store, connection: Connection, *, keep_moved: bool) -> None:
-        self._store = store
         self._connection = connection
-        self._moved = not keep_moved and anything_moved(connection)
-        if self._moved and store.moved_list(connection) is None:
-            raise CopyRefusedError(
-                connection.engine.url.render_as_string(hide_password=True),
-                "has spans in ClickHouse",
-                "`--from-spans ADDRESS` copies them too; `--keep-spans` leaves them there, for the target",
-            )
+        self._moved: MovedRows | None = None
+        if not keep_moved and anything_moved(connection):
+            moved = store.moved_list(connection)
+            if moved is None:
+                raise CopyRefusedError(
+                    connection.engine.url.render_as_string(hide_password=True),
+                    "has spans in ClickHouse",
+                    "`--from-spans ADDRESS` copies them too; `--keep-spans` leaves them there, for the target",
+                )
+            self._moved = moved.rows()
 
     @property
     def dialect(self) -> str:
@@ -64,26 +63,31 @@ class SourceRows:
 
     def rows(self, copied: Copied) -> Iterator[Row]:
         """Every row of a table in the order of the keys."""
-        if not self._moved:
-            return walk(self._connection, copied)
+        here = walk(self._connection, copied)
+        if self._moved is None:
+            return here
         if copied.name in _ABOUT_THE_SPAN_STORE:
             return iter(())
-        part = _PARTS.get(copied.name)
-        here = walk(self._connection, copied)
-        return here if part is None else _together(here, self._from_span_store(part), copied.key)
+        there = self._from_span_store(copied, self._moved)
+        return here if there is None else _together(here, there, copied.key)
 
     def keys(self, copied: Copied) -> Iterator[Row]:
         """The keys of `rows`."""
-        if self._moved:
-            return map(copied.key, self.rows(copied))
-        return walk(self._connection, copied, keys_only=True)
+        if self._moved is None:
+            return walk(self._connection, copied, keys_only=True)
+        return map(copied.key, self.rows(copied))
 
-    def _from_span_store(self, part: Callable[[MovedPart], Iterator[Row]]) -> Iterator[Row]:
-        keys = (key for (key,) in walk(self._connection, Copied(moved_runs), keys_only=True))
-        while some := list(islice(keys, _RUNS_AT_ONCE)):
-            parts = self._store.moved_parts(self._connection, some)
-            for key in some:
-                yield from part(parts[key])
+    def _from_span_store(self, copied: Copied, moved: MovedRows) -> Iterator[Row] | None:
+        if copied.table is spans:
+            return self._of_moved_runs(moved.spans)
+        if copied.table is span_bodies:
+            return self._of_moved_runs(moved.bodies)
+        return self._of_moved_runs(moved.events) if copied.table is events else None
+
+    def _of_moved_runs(self, read: Callable[[set[str], list[int]], Iterator[Row]]) -> Iterator[Row]:
+        runs = walk(self._connection, Copied(moved_runs))
+        while some := list(islice(runs, _RUNS_AT_ONCE)):
+            yield from read({account for _, account, *_ in some}, [key for key, *_ in some])
 
 
 def _together(here: Iterator[Row], there: Iterator[Row], key: Callable[[Row], Row]) -> Iterator[Row]:
@@ -94,25 +98,3 @@ def _together(here: Iterator[Row], there: Iterator[Row], key: Callable[[Row], Ro
         if at != last:
             last = at
             yield row
-
-
-def _spans(part: MovedPart) -> Iterator[Row]:
-    return iter(sorted(map(astuple, part.first_spans(_EVERY)), key=lambda row: row[1]))
-
-
-def _bodies(part: MovedPart) -> Iterator[Row]:
-    keys = [span.body_key for span in part.first_spans(_EVERY)]
-    for at in range(0, len(keys), _BODIES_AT_ONCE):
-        found = part.bodies(keys[at : at + _BODIES_AT_ONCE])
-        yield from (astuple(found[key]) for key in keys[at : at + _BODIES_AT_ONCE])
-
-
-def _events(part: MovedPart) -> Iterator[Row]:
-    return iter(sorted(map(astuple, part.events(None)), key=lambda row: row[1]))
-
-
-_PARTS: Final[Mapping[str, Callable[[MovedPart], Iterator[Row]]]] = {
-    spans.name: _spans,
-    span_bodies.name: _bodies,
-    events.name: _events,
-}
