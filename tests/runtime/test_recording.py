@@ -7,14 +7,23 @@ import asyncio
 import msgspec
 import pytest
 
+from holdfast.core.budget_limits import Limits
+from holdfast.core.guardrails import AllowAllGuardrail
 from holdfast.core.pricing import ModelPricing, PricingTable
 from holdfast.errors import HoldfastError
 from holdfast.runtime import (
+    Budget,
+    CircuitBreaker,
     Orchestrator,
     PermissionDeniedError,
     PermissionEnforcer,
+    PermissionMode,
     PermissionPolicy,
+    RateLimit,
+    RateLimiter,
+    RolePermissionConfig,
     RunTerminated,
+    SessionLimits,
     ToolCall,
     UsageSnapshot,
 )
@@ -187,3 +196,40 @@ def test_handoff_is_recorded() -> None:
         "planner",
         "planned",
     )
+
+
+def test_what_holds_a_session_is_on_its_record() -> None:
+    """Limits, rules and guardrails as they were when it opened, for whoever later reads what they decided."""
+    policy = PermissionPolicy(
+        {"clerk": RolePermissionConfig("clerk", PermissionMode.READ_ONLY, ["read_*"], ["rm"])}
+    )
+    orchestrator = Orchestrator(
+        role="clerk",
+        phase="p",
+        budget_usd=0.5,
+        enforce_budget=True,
+        max_iterations=7,
+        guardrails=[AllowAllGuardrail()],
+        permissions=PermissionEnforcer(policy),
+        budget=Budget(Limits(tokens=1000), name="everyone"),
+        limits=SessionLimits(tool_seconds=3),
+        rate_limits={"m": RateLimiter(RateLimit(requests_per_minute=60))},
+        circuit_breaker=CircuitBreaker("provider"),
+        recover=False,
+    )
+    with MemoryRecorder() as recorder, orchestrator.session():
+        pass
+    [run] = recorder.runs.values()
+    controls = msgspec.json.decode(run.attributes)["holdfast.controls"]
+    assert controls.pop("loop_guard")["same_call_stop"] == 10
+    assert controls == {
+        "turns": {"most": 7},
+        "budget": {"usd": 0.5, "enforced": True},
+        "shared_budget": {"name": "everyone", "tokens": 1000, "warn_at": 0.8},
+        "times": {"tool": 3},
+        "recovery": {"attempts": 1},
+        "guardrails": ["allow_all"],
+        "permissions": {"mode": "read_only", "allowed": ["read_*"], "denied": ["rm"]},
+        "rate_limits": {"m": {"requests_per_minute": 60, "burst": 60}},
+        "circuit_breaker": {"name": "provider", "failures": 5, "open_seconds": 60},
+    }

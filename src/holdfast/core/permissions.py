@@ -102,6 +102,16 @@ class PermissionPolicy:
             else:
                 self._required[name.casefold()] = PermissionMode(mode)
 
+    @property
+    def allows_by_default(self) -> bool:
+        """Whether a role without a configuration may use everything."""
+        return self._default_allows
+
+    def rules_of(self, role: str) -> RolePermissionConfig | None:
+        """The configuration of a role."""
+        rules = self._roles.get(role.casefold())
+        return None if rules is None else rules.config
+
     def authorize(self, role: str, tool_name: str) -> PermissionOutcome:
         rules = self._roles.get(role.casefold())
         if rules is None:
@@ -135,6 +145,10 @@ class PermissionEnforcer:
     def __init__(self, policy: PermissionPolicy) -> None:
         self._policy = policy
 
+    @property
+    def policy(self) -> PermissionPolicy:
+        return self._policy
+
     def check(self, role: str, tool_name: str) -> PermissionOutcome:
         return self._policy.authorize(role, tool_name)
 
@@ -157,9 +171,10 @@ class PermissionEnforcer:
 class _RoleRules:
     """A configuration, made ready for look-ups."""
 
-    __slots__ = ("allowed", "denied", "mode")
+    __slots__ = ("allowed", "config", "denied", "mode")
 
     def __init__(self, config: RolePermissionConfig) -> None:
+        self.config = config
         self.mode = PermissionMode(config.mode)
         self.denied = _Names(config.denied_tools)
         self.allowed = None if config.allowed_tools is None else _Names(config.allowed_tools)

@@ -52,6 +52,8 @@ def _about(info: SessionInfo) -> dict[str, Any]:
         names.ROLE: info.role,
         names.PHASE: info.phase,
     }
+    if info.controls:
+        found[names.CONTROLS] = dict(info.controls)
     if info.project_id is not None:
         found[names.PROJECT] = info.project_id
     if info.handed_from is not None:

@@ -27,6 +27,7 @@ from holdfast.core.recovery_flow import Attempt
 from holdfast.core.tool_call import ToolParts
 from holdfast.core.turn import TurnParts
 from holdfast.runtime.breaker import AsyncCircuitBreaker, CircuitBreaker
+from holdfast.runtime.controls import controls_in_force
 from holdfast.runtime.hands import HandKit, Work
 from holdfast.runtime.inputs import InputDesk
 from holdfast.runtime.ledger import Ledger
@@ -103,7 +104,7 @@ def assemble(
     # First what may raise: a run that is announced and never begins would stay open.
     prices = default_prices() if setup.prices is None else setup.prices
     plan = setup.recovery.plan() if setup.recover else None
-    record = open_record(_info(worker, heritage), setup.recorder)
+    record = open_record(_info(setup, worker, heritage, is_async=is_async), setup.recorder)
     events = SessionEvents(
         role, worker.phase, worker.project_id, setup.event_sink, record, keep=DEFAULT_RING_CAPACITY
     )
@@ -163,7 +164,7 @@ def assemble(
     )
 
 
-def _info(worker: AgentWorker, heritage: Heritage | None) -> SessionInfo:
+def _info(setup: Setup, worker: AgentWorker, heritage: Heritage | None, *, is_async: bool) -> SessionInfo:
     return SessionInfo(
         role=worker.role,
         phase=worker.phase,
@@ -171,6 +172,7 @@ def _info(worker: AgentWorker, heritage: Heritage | None) -> SessionInfo:
         project_id=worker.project_id,
         handed_from=None if heritage is None else heritage.from_role,
         handoff_reason=None if heritage is None else heritage.reason,
+        controls=controls_in_force(setup, worker.role, _circuit(setup, is_async=is_async)),
     )
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from collections.abc import Mapping
+
+from msgspec import Struct, field
 
 __all__ = ["SessionInfo"]
 
 
 class SessionInfo(Struct, frozen=True, kw_only=True):
-    """Who works on what. `handed_from` and `handoff_reason` say who handed the work over, and why."""
+    """Who works on what. `handed_from` and `handoff_reason` say who handed the work over, and why. `controls` is
+    what holds the session, see `holdfast.runtime.controls`."""
 
     role: str
     phase: str
@@ -16,3 +19,4 @@ class SessionInfo(Struct, frozen=True, kw_only=True):
     project_id: int | None = None
     handed_from: str | None = None
     handoff_reason: str | None = None
+    controls: Mapping[str, object] = field(default_factory=dict[str, object])

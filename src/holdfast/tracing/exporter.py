@@ -313,14 +313,17 @@ class Exporter:
             return
         waits = [self._adoption.wait if self._adoption is not None else None]
         sought = self._runs.sought(time.monotonic() - _SOUGHT_SECONDS)
-        if sought and self._has_control:
-            self._control_due = min(self._control_due, self._control_asked + _URGENT_SECONDS)
         if self._runs.watched or sought:
-            if time.monotonic() >= self._control_due:
+            if time.monotonic() >= self._next_asking(sought):
                 self._ask_control(sought)
-            waits.append(max(0.0, self._control_due - time.monotonic()))
+            waits.append(max(0.0, self._next_asking(sought) - time.monotonic()))
         self._sleep(min((wait for wait in waits if wait is not None), default=None), lightly=True)
         self._gather()
+
+    def _next_asking(self, sought: Set[str]) -> float:
+        if sought and self._has_control:
+            return min(self._control_due, self._control_asked + _URGENT_SECONDS)
+        return self._control_due
 
     def _ask_control(self, sought: Set[str]) -> None:
         self._control_asked = time.monotonic()

@@ -29,6 +29,8 @@ PROJECT: Final = "holdfast.project_id"
 HANDED_FROM: Final = "holdfast.handoff.from"
 HANDOFF_REASON: Final = "holdfast.handoff.reason"
 TURNS: Final = "holdfast.turns"
+CONTROLS: Final = "holdfast.controls"
+"""What held a session as it opened: an object by kind of control, as `holdfast.runtime.controls` writes it."""
 
 COST_USD: Final = "holdfast.cost.usd"
 COST_SOURCE: Final = "holdfast.cost.source"
