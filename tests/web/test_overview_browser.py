@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Literal
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, StorageState, expect
 
 from holdfast._clock import utc_now_ns
@@ -167,6 +169,40 @@ def test_pages_fit_narrow_and_wide_screens(
     assert page.evaluate("document.documentElement.scrollWidth") <= width
     context.close()
     assert notes == Minded()
+
+
+def test_the_overview_is_walked_with_keys(page: Page, busy: Listening) -> None:
+    """`j` and `k` go through what can be opened, `/` to the search for runs."""
+    page.goto(busy.url)
+    page.keyboard.press("j")
+    page.keyboard.press("j")
+    page.keyboard.press("k")
+    opened = page.locator("#figures [data-row].at [data-open]")
+    expect(opened).to_be_focused()
+    page.keyboard.press("/")
+    page.keyboard.type("run-7")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs?q=run-7")
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize(
+    "path", ["/", "/?from=2020-01-01&to=2020-01-02", "/compare?a=first&b=second", "/compare"]
+)
+def test_pages_have_no_finding_of_axe(
+    chromium: Browser, busy: Listening, logged_in: StorageState, theme: Literal["light", "dark"], path: str
+) -> None:
+    """Names, roles, contrast; with every table open."""
+    context = chromium.new_context(storage_state=logged_in, color_scheme=theme)
+    page, _ = minded(context, busy.url)
+    page.goto(busy.url + path)
+    if path == "/":
+        charts(page)
+    page.evaluate("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+    found = Axe().run(page)
+    assert found.response["passes"]
+    assert [problem["id"] for problem in found.response["violations"]] == []
+    context.close()
 
 
 def test_two_runs_are_compared_by_mouse_and_by_keyboard(page: Page, busy: Listening) -> None:
