@@ -14,6 +14,7 @@ from holdfast.server.stores.reads_api import ApiReads, Window
 from holdfast.server.stores.reads_forward import ForwardReads
 from holdfast.server.stores.reads_runs import RunReads
 from holdfast.server.stores.reads_spans import SpanReads
+from holdfast.server.stores.search_source import SearchSource
 from server.records import NOW
 
 REACH = Reach(account_id=DEFAULT_ACCOUNT)
@@ -77,7 +78,7 @@ def _run(store: Store, run_id: str) -> dict[str, Any]:
         for offset in (0, 1, 9)
         for descending in (False, True)
     ]
-    forward = ForwardReads(store)
+    forward, search = ForwardReads(store), SearchSource(store)
     return {
         "run": record,
         "light": (list(light.ids), list(light.parents), list(light.starts), [int(n) for n in light.failed]),
@@ -90,6 +91,14 @@ def _run(store: Store, run_id: str) -> dict[str, Any]:
         "events": to_builtins(events),
         "run events": (runs.events(key, 2), runs.events(key, 100, span_id=f"{run_id}-00000")),
         "payloads": [runs.event_payload(key, f"{run_id}-e{n}") for n in range(4)],
+        "search": to_builtins(
+            (
+                sorted(search.spans(key, [*light.ids, "none"]), key=lambda span: span.id),
+                sorted(search.every_span(key), key=lambda span: span.id),
+                sorted(search.events(key, [f"{run_id}-e0", "none"]), key=lambda event: event.id),
+                list(search.every_event(key)),
+            )
+        ),
         "forward": to_builtins(
             (
                 forward.spans([key]),

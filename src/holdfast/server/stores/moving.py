@@ -36,11 +36,10 @@ from holdfast.server.stores.schema_columnar import (
     span_erasures,
 )
 from holdfast.server.stores.schema_retention import erasing
-from holdfast.server.stores.schema_search import search_queue
 
 __all__ = ["SLICE_ROWS", "SettledRun", "Slice", "read_slices", "settled_runs", "take_out"]
 
-_WORK_ON_SPANS: Final = (check_queue, search_queue, erasing, span_erasures)
+_WORK_ON_SPANS: Final = (check_queue, erasing, span_erasures)
 """A run with a row in one of these has spans that are still worked on in the catalogue: it stays."""
 SLICE_ROWS: Final = 4_000
 """In one slice: so long a transaction takes them out, and others wait."""

@@ -10,7 +10,7 @@ from sqlalchemy import Row, select
 
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.erasing import HIDDEN
-from holdfast.server.stores.rows import BodyRow, SpanRow
+from holdfast.server.stores.rows import BodyRow, EventRow, SpanRow
 from holdfast.server.stores.schema import events, instances, quality, span_bodies, spans
 
 __all__ = ["EventTexts", "RunTexts", "SearchSource", "SpanTexts"]
@@ -100,35 +100,52 @@ class SearchSource:
             for at in range(0, len(ids), _AT_ONCE):
                 part = ids[at : at + _AT_ONCE]
                 query = select(*_SPAN).select_from(_SPANS).where(_s.instance_key == key, _s.id.in_(part))
-                yield from map(_span, connection.execute(query))
+                here = [_span(row) for row in connection.execute(query)]
+                yield from here
+                missing = set(part) - {span.id for span in here}
+                for moved in self._store.moved_parts(connection, [key] if missing else []).values():
+                    yield from (_moved(*pair) for pair in moved.whole(missing).values())
 
     def every_span(self, key: int) -> Iterator[SpanTexts]:
         """All of a run, those in the span store among them."""
-        after = ""
+        after, here = "", set[str]()
         query = select(*_SPAN).select_from(_SPANS).where(_s.instance_key == key)
         with self._store.reader.connect() as connection:
             while rows := connection.execute(
                 query.where(_s.id > after).order_by(_s.id).limit(_AT_ONCE)
             ).all():
                 yield from map(_span, rows)
+                here.update(row.id for row in rows)
                 after = rows[-1].id
+            for moved in self._store.moved_parts(connection, [key]).values():
+                for pairs in moved.every_whole():
+                    yield from (_moved(*pair) for pair in pairs if pair[0].id not in here)
 
     def events(self, key: int, ids: Sequence[str]) -> Iterator[EventTexts]:
         """Those of the run with these ids that exist."""
         with self._store.reader.connect() as connection:
             for at in range(0, len(ids), _AT_ONCE):
-                query = select(*_EVENT).where(_e.instance_key == key, _e.id.in_(ids[at : at + _AT_ONCE]))
-                yield from map(_event, connection.execute(query))
+                part = ids[at : at + _AT_ONCE]
+                query = select(*_EVENT).where(_e.instance_key == key, _e.id.in_(part))
+                here = [_event(row) for row in connection.execute(query)]
+                yield from here
+                missing = set(part) - {event.id for event in here}
+                for moved in self._store.moved_parts(connection, [key] if missing else []).values():
+                    yield from map(_moved_event, moved.events_with(missing))
 
     def every_event(self, key: int) -> Iterator[EventTexts]:
         """All of a run in the order of their times, which is a place for each."""
-        query = select(*_EVENT).where(_e.instance_key == key).order_by(_e.timestamp, _e.id)
+        query = select(*_EVENT, _e.timestamp).where(_e.instance_key == key).order_by(_e.timestamp, _e.id)
         with self._store.reader.connect() as connection:
-            here = [_event(row) for row in connection.execute(query.limit(_MOST_EVENTS))]
+            here = {
+                (row.timestamp, row.id): EventTexts(row.id, row.name, row.payload)
+                for row in connection.execute(query.limit(_MOST_EVENTS))
+            }
             moved = self._store.moved_parts(connection, [key]).get(key)
-        there = () if moved is None else moved.events(_MOST_EVENTS)
-        every = {event.id: EventTexts(event.id, event.name, event.payload) for event in there}
-        yield from (every | {event.id: event for event in here}).values()
+        if moved is not None:
+            there = {(row.timestamp, row.id): _moved_event(row) for row in moved.events(_MOST_EVENTS)}
+            here = dict(sorted((there | here).items()))
+        yield from here.values()
 
     def _runs(self, query: Any) -> list[RunTexts]:
         with self._store.reader.connect() as connection:
@@ -141,6 +158,10 @@ def _span(row: Row[*tuple[Any, ...]]) -> SpanTexts:
 
 def _event(row: Row[*tuple[Any, ...]]) -> EventTexts:
     return EventTexts(*row)
+
+
+def _moved_event(event: EventRow) -> EventTexts:
+    return EventTexts(event.id, event.name, event.payload)
 
 
 def _moved(span: SpanRow, body: BodyRow) -> SpanTexts:

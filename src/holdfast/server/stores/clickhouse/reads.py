@@ -116,6 +116,11 @@ class MovedPart:
         query = f"SELECT id FROM {EVENTS} WHERE {_RUN} AND id IN {{ids:Array(String)}}"  # noqa: S608 - our own names
         return {row[0] for part in _parts(ids) for row in self._database.rows(query, self._values(ids=part))}
 
+    def events_with(self, ids: Collection[str]) -> list[EventRow]:
+        """Those of the run with these ids."""
+        ways = [self._events("AND id IN {ids:Array(String)}", None, "ASC", ids=part) for part in _parts(ids)]
+        return [row for some in ways for row in some]
+
     def events(
         self, limit: int | None, *, span_ids: Collection[str] | None = None, descending: bool = False
     ) -> list[EventRow]:
