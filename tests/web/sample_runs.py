@@ -251,7 +251,7 @@ def refund_run(at: int, run_id: str | None = None, *, finish: bool = True) -> St
                 },
             )
             story.event(
-                "recovery.attempted",
+                "agent.recovery.attempted",
                 level="warning",
                 span=turn,
                 payload={"recipe": "retry", "attempt": 1, "delay_s": 0.5},

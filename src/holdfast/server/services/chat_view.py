@@ -12,7 +12,7 @@ import msgspec
 from holdfast.server.services.clean_text import clean, one_line
 from holdfast.server.services.json_read import as_list, as_object, decode_json
 
-__all__ = ["Chat", "ChatCall", "ChatMessage", "read_chat"]
+__all__ = ["Chat", "ChatCall", "ChatMessage", "find_messages", "read_chat", "show_message"]
 
 _HEAD: Final = 2
 _TAIL: Final = 10
@@ -64,21 +64,22 @@ class Chat:
 
 def read_chat(value: object) -> Chat | None:
     """The conversation in a payload or a result, or None where it holds none."""
-    messages = _find(value)
+    messages = find_messages(value)
     if not messages:
         return None
     split = len(messages) - _RECENT if len(messages) > _RECENT + _HEAD else 0
     earlier, recent = messages[:split], messages[split:]
     whole = len(earlier) <= _HEAD + _TAIL
     return Chat(
-        head=tuple(map(_message, earlier if whole else earlier[:_HEAD])),
+        head=tuple(map(show_message, earlier if whole else earlier[:_HEAD])),
         skipped=0 if whole else len(earlier) - _HEAD - _TAIL,
-        tail=() if whole else tuple(map(_message, earlier[-_TAIL:])),
-        recent=tuple(map(_message, recent)),
+        tail=() if whole else tuple(map(show_message, earlier[-_TAIL:])),
+        recent=tuple(map(show_message, recent)),
     )
 
 
-def _find(value: object) -> list[dict[str, object]]:
+def find_messages(value: object) -> list[dict[str, object]]:
+    """The messages in a payload or a result, as they are there; none where it holds no conversation."""
     if _are_messages(value):
         return [as_object(item) for item in as_list(value)]
     fields = as_object(value)
@@ -119,7 +120,7 @@ def _is_answer(fields: dict[str, object]) -> bool:
     return "content" in fields and isinstance(fields.get("tool_calls"), list)
 
 
-def _message(fields: dict[str, object]) -> ChatMessage:
+def show_message(fields: dict[str, object]) -> ChatMessage:
     texts: list[str] = []
     calls: list[ChatCall] = []
     content = fields.get("content")

@@ -16,6 +16,7 @@ from holdfast.server.services.run_tree import SpanTree
 from holdfast.server.services.trees import Trees
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.questions import QuestionReads
+from holdfast.server.stores.reads_events import EventReads
 from holdfast.server.stores.reads_facets import FacetReads
 from holdfast.server.stores.reads_quality import QualityReads
 from holdfast.server.stores.reads_results import ResultReads
@@ -46,6 +47,7 @@ class Queries:
         self.profiles = AgentProfiles(store, self.overview)
         self.facets = FacetReads(store)
         self.questions = QuestionReads(store)
+        self.events = EventReads(store)
         self._lock = threading.Lock()
         self._older: dict[tuple[str, str | None, int | None], tuple[int, int, RunSums]] = {}
         self._trees = Trees(self.spans)

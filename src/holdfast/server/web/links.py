@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from typing import Final
-from urllib.parse import quote, unquote
+from urllib.parse import quote, unquote, urlencode
 
-__all__ = ["id_from_path", "number_in", "run_path"]
+__all__ = ["id_from_path", "number_in", "raw_path", "run_path"]
 
 _LARGEST: Final = (1 << 63) - 1
 
@@ -17,6 +17,11 @@ def run_path(run_id: str) -> str:
     if not run_id.strip("."):
         quoted = run_id.replace(".", "%252E")  # a path of dots would be taken as a step up
     return f"/runs/{quoted}"
+
+
+def raw_path(run_id: str, **what: str) -> str:
+    """Where the bytes of a part of a run are served as plain text."""
+    return f"{run_path(run_id)}/raw?{urlencode(what)}"
 
 
 def id_from_path(part: str) -> str:

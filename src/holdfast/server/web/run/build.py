@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.run_tree import SpanTree
 from holdfast.server.stores.run_views import RunRecord, RunVersion
 from holdfast.server.web.pages import Shell
+from holdfast.server.web.run.events import events_page
 from holdfast.server.web.run.head import View, run_head
 from holdfast.server.web.run.pages import (
     DetailPart,
@@ -21,6 +23,8 @@ from holdfast.server.web.run.pages import (
 )
 from holdfast.server.web.run.query import RunQuery
 from holdfast.server.web.run.span_detail import run_overview, span_detail
+from holdfast.server.web.run.story import story_window
+from holdfast.server.web.run.story_pages import EventsPage, StepsPart, StoryPage, StoryWindow
 from holdfast.server.web.run.tree_rows import ROWS, tree_window
 
 __all__ = ["OpenRun", "open_run"]
@@ -47,6 +51,15 @@ class OpenRun:
             span=detail.span,
             overview=detail.overview,
         )
+
+    def story(self, shell: Shell) -> StoryPage:
+        return StoryPage(shell=shell, run=self._head(View.STORY), story=self._story())
+
+    def steps(self) -> StepsPart:
+        return StepsPart(story=self._story())
+
+    def events(self, shell: Shell, query: Mapping[str, str]) -> EventsPage:
+        return events_page(self.queries, self.record, self._head(View.EVENTS), shell, query)
 
     def rows(self, count: int = ROWS) -> RowsPart:
         return RowsPart(tree=self._window(self._tree(), count, sketch=False))
@@ -77,6 +90,9 @@ class OpenRun:
             count=count,
             sketch=sketch,
         )
+
+    def _story(self) -> StoryWindow:
+        return story_window(self.queries, self.record, self._tree(), self.query.first)
 
     def _tree(self) -> SpanTree:
         return self.queries.tree(self.version)

@@ -15,7 +15,7 @@ from holdfast.server.web.pages import Fact, Place
 from holdfast.server.web.run.decisions import KINDS
 from holdfast.server.web.run.feedback import run_feedback
 from holdfast.server.web.run.pages import AskedView, RunHead
-from holdfast.server.web.runs.query import ListQuery
+from holdfast.server.web.scope import Scope
 from holdfast.server.web.shown import (
     agent_name,
     clock_time,
@@ -56,7 +56,7 @@ def run_head(queries: Queries, run: RunRecord, version: RunVersion, view: View, 
         live=not status.final,
         stamp=str(version),
         agent=agent_name(run),
-        agent_href=ListQuery(agent=run.agent_id).url() if run.agent_id else "",
+        agent_href=Scope(agent=run.agent_id).url("/runs") if run.agent_id else "",
         version=version_name(run),
         purpose="" if run.purpose == Purpose.LIVE else run.purpose.replace("_", " "),
         started=full_time(run.begun_at),

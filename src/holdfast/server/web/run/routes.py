@@ -79,6 +79,12 @@ async def run_part(request: AnyRequest, run_id: FromPath[str], part: FromPath[st
                 return opened.detail()
             case "found":
                 return opened.found()
+            case "story":
+                return opened.story(shell_of(request, session))
+            case "steps":
+                return opened.steps()
+            case "events":
+                return opened.events(shell_of(request, session), request.query_params)
             case "treebar":
                 return opened.treebar()
             case _:

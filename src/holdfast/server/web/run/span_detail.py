@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from urllib.parse import urlencode
+from collections.abc import Sequence
 
 from holdfast._clock import iso_utc
 from holdfast.server.services.clean_text import clean, one_line
@@ -12,15 +11,15 @@ from holdfast.server.services.payload_view import show_merged, show_payload
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.run_tree import SpanTree, TreeView
 from holdfast.server.stores.reads_spans import SpanRecord
-from holdfast.server.stores.run_views import RunEvent, RunRecord
+from holdfast.server.stores.run_views import RunRecord
 from holdfast.server.stores.schema import SPAN_AGGREGATE, SPAN_CLOSED_BY_SERVER, SPAN_CREATED
 from holdfast.server.web.format import duration, utc_text
-from holdfast.server.web.links import run_path
+from holdfast.server.web.links import raw_path
 from holdfast.server.web.pages import Fact
+from holdfast.server.web.run.event_views import event_views
 from holdfast.server.web.run.feedback import run_scores
 from holdfast.server.web.run.pages import (
     ErrorJump,
-    EventView,
     QualityView,
     RunOverview,
     SpanDetail,
@@ -40,18 +39,13 @@ from holdfast.server.web.shown import (
 )
 from holdfast.wire.vocabulary import CostSource, SpanStatus
 
-__all__ = ["raw_path", "run_overview", "span_detail"]
+__all__ = ["run_overview", "span_detail"]
 
 _EVENTS = 100
 _JUMPS = 8
 _CRUMBS = 6
 _VIOLATIONS = 20
 _QUALITY = 50
-
-
-def raw_path(run_id: str, **what: str) -> str:
-    """Where the bytes of a part are served as plain text."""
-    return f"{run_path(run_id)}/raw?{urlencode(what)}"
 
 
 def span_detail(
@@ -84,13 +78,12 @@ def span_detail(
         error=show_error(body.error, span.error_type),
         violations=_violations(queries.spans.violations(run.key, span.id)) if span.violations else (),
         panels=tuple(found for found in panels if found is not None),
-        events=_events(run, query, queries.runs.events(run.key, _EVENTS, span_id=span.id), began),
+        events=event_views(run, "", queries.runs.events(run.key, _EVENTS, span_id=span.id), query),
     )
 
 
 def run_overview(queries: Queries, run: RunRecord, tree: SpanTree, query: RunQuery, now: int) -> RunOverview:
     body = queries.runs.body(run.key)
-    began = run.started_at if run.started_at is not None else run.begun_at
     failures = tree.failures()
     judged = queries.runs.quality(run.key, _QUALITY + 1)
     return RunOverview(
@@ -109,7 +102,7 @@ def run_overview(queries: Queries, run: RunRecord, tree: SpanTree, query: RunQue
             for record in judged[:_QUALITY]
         ),
         quality_clipped=len(judged) > _QUALITY,
-        events=_events(run, query, queries.runs.events(run.key, _EVENTS), began),
+        events=event_views(run, "", queries.runs.events(run.key, _EVENTS), query),
         events_total=run.events,
         attributes=panel(
             "Attributes",
@@ -195,21 +188,6 @@ def _violations(data: bytes | None) -> tuple[ViolationView, ...]:
             message=clean(str(fields.get("message", ""))[:500]),
         )
         for fields in map(as_object, found[:_VIOLATIONS])
-    )
-
-
-def _events(run: RunRecord, query: RunQuery, found: Iterable[RunEvent], began: int) -> tuple[EventView, ...]:
-    return tuple(
-        EventView(
-            name=one_line(event.name, 160),
-            level=event.level,
-            offset=duration(event.timestamp - began),
-            time=clock_time(event.timestamp),
-            view=show_payload(event.payload, limit=60),
-            raw_href=raw_path(run.id, event=event.id),
-            span_href=query.select(event.span_id) if event.span_id else "",
-        )
-        for event in found
     )
 
 
