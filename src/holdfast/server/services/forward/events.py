@@ -7,7 +7,7 @@ from typing import Final
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from holdfast.server.services.forward.names import is_content
-from holdfast.server.services.forward.values import json_text, pairs, value_in, writable
+from holdfast.server.services.forward.values import json_text, put, value_in, writable
 from holdfast.server.services.json_read import as_object
 from holdfast.server.services.otlp.names import MESSAGE_EVENTS
 from holdfast.server.stores.reads_forward import ForwardQuality
@@ -16,7 +16,7 @@ from holdfast.wire import attributes as names
 from holdfast.wire.operations import RecordedError
 from holdfast.wire.vocabulary import EventLevel
 
-__all__ = ["error_event", "event_of", "judgement"]
+__all__ = ["add_error", "add_event", "add_judgement"]
 
 _SCORES: Final = {
     "score": "gen_ai.evaluation.score.value",
@@ -25,7 +25,7 @@ _SCORES: Final = {
 }
 
 
-def event_of(event: EventRow, *, content: bool) -> Span.Event:
+def add_event(span: Span, event: EventRow, *, content: bool) -> None:
     """A payload that is no object becomes the attribute `value`."""
     payload = value_in(event.payload)
     attributes = as_object(payload)
@@ -36,19 +36,20 @@ def event_of(event: EventRow, *, content: bool) -> Span.Event:
         attributes = {} if said else {key: value for key, value in attributes.items() if not is_content(key)}
     if event.level != EventLevel.INFO:
         attributes = attributes | {names.EVENT_LEVEL: event.level}
-    return Span.Event(name=writable(event.name), time_unix_nano=event.timestamp, attributes=pairs(attributes))
+    put(span.events.add(name=writable(event.name), time_unix_nano=event.timestamp).attributes, attributes)
 
 
-def error_event(error: RecordedError, at: int) -> Span.Event:
+def add_error(span: Span, error: RecordedError) -> None:
+    """At the end of the span."""
     attributes = {
         "exception.type": error.type,
         "exception.message": error.message,
         "exception.stacktrace": error.stack,
     }
-    return Span.Event(name="exception", time_unix_nano=at, attributes=pairs(attributes))
+    put(span.events.add(name="exception", time_unix_nano=span.end_time_unix_nano).attributes, attributes)
 
 
-def judgement(record: ForwardQuality) -> Span.Event:
+def add_judgement(span: Span, record: ForwardQuality) -> None:
     """As the conventions write an evaluation, with the whole of the record beside it."""
     payload = value_in(record.payload)
     attributes: dict[str, object] = {"gen_ai.evaluation.name": record.name}
@@ -58,6 +59,5 @@ def judgement(record: ForwardQuality) -> Span.Event:
         if isinstance(value, int | float if field == "score" else str) and not isinstance(value, bool):
             attributes[name] = float(value) if isinstance(value, int | float) else value
     attributes[names.QUALITY] = json_text([payload])
-    return Span.Event(
-        name="gen_ai.evaluation.result", time_unix_nano=record.timestamp, attributes=pairs(attributes)
-    )
+    event = span.events.add(name="gen_ai.evaluation.result", time_unix_nano=record.timestamp)
+    put(event.attributes, attributes)

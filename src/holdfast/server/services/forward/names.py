@@ -8,6 +8,7 @@ themselves say it is: `gen_ai_latest_experimental` in `OTEL_SEMCONV_STABILITY_OP
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from holdfast.server.services.json_read import as_list, as_object
@@ -58,6 +59,7 @@ OPERATIONS: Final = {
 """What the conventions call the operation of a span type that does not say it itself."""
 
 
+@lru_cache(maxsize=4096)
 def is_content(name: str) -> bool:
     """Whether an attribute holds what was said, under whichever convention."""
     meaning = MEANINGS.get(name)

@@ -9,10 +9,10 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from holdfast.server.services.forward.content import content_attributes
-from holdfast.server.services.forward.events import error_event, event_of, judgement
+from holdfast.server.services.forward.events import add_error, add_event, add_judgement
 from holdfast.server.services.forward.names import newer_attributes
 from holdfast.server.services.forward.spans import ForwardOptions, TraceNames, strip_content, take_error
-from holdfast.server.services.forward.values import object_in, pairs, writable
+from holdfast.server.services.forward.values import object_in, put, writable
 from holdfast.server.stores.reads_forward import ForwardQuality, ForwardRun
 from holdfast.server.stores.rows import EventRow
 from holdfast.wire import attributes as names
@@ -44,7 +44,9 @@ def resource_of(run: ForwardRun) -> Resource:
             "service.version": run.version,
             "deployment.environment.name": run.environment,
         }
-    return Resource(attributes=pairs(attributes))
+    resource = Resource()
+    put(resource.attributes, attributes)
+    return resource
 
 
 def root_span(
@@ -76,14 +78,16 @@ def root_span(
         kind=Span.SPAN_KIND_INTERNAL,
         start_time_unix_nano=run.begun_at,
         end_time_unix_nano=end,
-        attributes=pairs(attributes | trace.attributes),
-        events=[event_of(event, content=options.content) for event in events],
     )
-    span.events.extend(judgement(record) for record in quality)
+    put(span.attributes, attributes | trace.attributes)
+    for event in events:
+        add_event(span, event, content=options.content)
+    for record in quality:
+        add_judgement(span, record)
     if run.parent is not None:
         _link_caller(span, run.parent)
     if error is not None:
-        span.events.append(error_event(error, end))
+        add_error(span, error)
     if run.status in (InstanceStatus.FAILED, InstanceStatus.TERMINATED):
         message = error.message if error is not None else run.termination_reason or ""
         span.status.CopyFrom(Status(code=Status.STATUS_CODE_ERROR, message=writable(message)))

@@ -11,9 +11,9 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span, Status
 
 from holdfast._version import __version__
 from holdfast.server.services.forward.content import content_attributes
-from holdfast.server.services.forward.events import error_event, event_of
+from holdfast.server.services.forward.events import add_error, add_event
 from holdfast.server.services.forward.names import OPERATIONS, is_content, newer_attributes
-from holdfast.server.services.forward.values import object_in, pairs, value_in, writable
+from holdfast.server.services.forward.values import object_in, put, value_in, writable
 from holdfast.server.services.json_read import as_list, as_object
 from holdfast.server.services.otlp.names import PROVIDERS
 from holdfast.server.stores.rows import BodyRow, EventRow, SpanRow
@@ -105,10 +105,11 @@ def forwarded_span(
         strip_content(attributes)
     if options.newest:
         newer_attributes(attributes)
-    span.attributes.extend(pairs(attributes | trace.attributes))
-    span.events.extend(event_of(event, content=options.content) for event in events)
+    put(span.attributes, attributes | trace.attributes)
+    for event in events:
+        add_event(span, event, content=options.content)
     if error is not None:
-        span.events.append(error_event(error, span.end_time_unix_nano))
+        add_error(span, error)
     if code := status_of(row.status, error):
         span.status.code = code
         if error is not None:
@@ -169,8 +170,7 @@ def _add_link(span: Span, link: dict[str, object]) -> None:
         trace_id, span_id = bytes.fromhex(str(link.get("trace_id"))), bytes.fromhex(str(link.get("span_id")))
     except ValueError:
         return
-    attributes = pairs(as_object(link.get("attributes")))
-    span.links.add(trace_id=trace_id, span_id=span_id).attributes.extend(attributes)
+    put(span.links.add(trace_id=trace_id, span_id=span_id).attributes, as_object(link.get("attributes")))
 
 
 def _count(value: object) -> int:
