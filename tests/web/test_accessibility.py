@@ -17,6 +17,7 @@ PAGES = (
     "/runs",
     "/runs?q=nothing+like+it",
     "/quality",
+    "/settings",
     "/runs/refund-1",
     "/runs/refund-1?span=refund-1-llm",
     f"/runs/{quote(quote(HOSTILE_ID, safe=''), safe='')}",

@@ -15,8 +15,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
+from holdfast._clock import utc_now_ns
 from holdfast.errors import ApiError, SpanStoreUnavailableError, StoreConflictError, StoreUnavailableError
 from holdfast.server.services.apply import Batch, BatchResult, apply_batches
+from holdfast.server.services.ingest_health import IngestHealth
 from holdfast.server.services.working_set import WorkingSet
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.retrying import in_transaction
@@ -59,6 +61,7 @@ class Committer:
         self._changed = threading.Condition()
         self._waiting: deque[Waiting] = deque()
         self._pending = 0
+        self.health = IngestHealth(utc_now_ns)  # of this machine's time, not of the record's
         self._closed = False
         self._thread = threading.Thread(target=self._run, name="holdfast-writer", daemon=True)
         self._thread.start()
@@ -74,10 +77,12 @@ class Committer:
         future: Future[BatchResult] = Future()
         with self._changed:
             if self._closed or (self._pending and self._pending + len(batch.items) > self._limit):
+                self._note_unwritten(batch)
                 raise _unavailable(_CLOSED if self._closed else _BUSY)
             self._pending += len(batch.items)
             self._waiting.append((batch, future))
             self._changed.notify()
+        future.add_done_callback(lambda done: self._note(batch, done))
         return future
 
     def close(self) -> None:
@@ -86,6 +91,24 @@ class Committer:
             self._closed = True
             self._changed.notify()
         self._thread.join()
+
+    def _note(self, batch: Batch, done: Future[BatchResult]) -> None:
+        if done.exception() is not None:
+            self._note_unwritten(batch)
+            return
+        result = done.result()
+        carried_out = len(batch.items)
+        if batch.on_error is OnError.STOP and result.errors:
+            carried_out = min(result.errors) + 1
+        self.health.note(
+            batch.who.account_id,
+            kept=carried_out - len(result.errors) - result.dropped,
+            dropped=result.dropped,
+            refused=[error.code for error in result.errors.values()],
+        )
+
+    def _note_unwritten(self, batch: Batch) -> None:
+        self.health.note(batch.who.account_id, refused=[ErrorCode.UNAVAILABLE] * len(batch.items))
 
     def _run(self) -> None:
         while group := self._next_group():

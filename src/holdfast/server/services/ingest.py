@@ -14,6 +14,7 @@ from holdfast.server.services.apply import Batch, BatchResult
 from holdfast.server.services.auth import Principal
 from holdfast.server.services.commit import Committer
 from holdfast.server.services.decoding import DecodedBulk, decode_bulk, decode_operation
+from holdfast.server.services.ingest_health import HealthView
 from holdfast.server.services.reading import invalid
 from holdfast.wire.bulk import BulkAnswer, MinimalBulkAnswer
 from holdfast.wire.envelopes import ErrorAnswer, FieldError
@@ -34,6 +35,10 @@ class Ingest:
     def __init__(self, committer: Committer) -> None:
         self._committer = committer
 
+    def health(self, account_id: str) -> HealthView:
+        """How recording into an account goes."""
+        return self._committer.health.of(account_id)
+
     async def bulk(self, who: Principal, body: bytes, *, minimal: bool) -> bytes:
         """`POST /bulk`. With `minimal` the answer tells only what failed, and word for the runs named."""
         if len(body) > _LARGE:
@@ -49,6 +54,9 @@ class Ingest:
             if first_bad is not None:
                 items = [item for item, place in zip(items, places, strict=True) if place < first_bad]
                 errors = {first_bad: errors[first_bad]}
+        if errors:
+            refused = [error.code for _, error in errors.values()]
+            self._committer.health.note(who.account_id, refused=refused)
         batch = Batch(who=who, items=items, on_error=on_error, minimal=minimal)
         result = await self._commit(batch)
         if minimal:

@@ -20,6 +20,7 @@ from holdfast.server.services.places import Places
 from holdfast.server.services.retention import RetentionRules
 from holdfast.server.services.scores import Scores
 from holdfast.server.services.span_maker import SpanMaker
+from holdfast.server.services.storage import StorageSizes
 from holdfast.server.services.versions import Versions
 from holdfast.server.stores.base import Store
 
@@ -42,6 +43,7 @@ class Managed:
     mixed_bulk: MixedBulk
     erasures: Erasures
     retention: RetentionRules
+    storage: StorageSizes
 
     @classmethod
     def over(
@@ -70,4 +72,5 @@ class Managed:
             mixed_bulk=MixedBulk(agents, ingest),
             erasures=Erasures(store, changes, clock, erase),
             retention=RetentionRules(store, changes, clock),
+            storage=StorageSizes(store, clock),
         )

@@ -37,6 +37,7 @@ _PLACES: Final = {
     "Failures": "/failures",
     "Agents": "/agents",
     "Quality": "/quality",
+    "Settings": "/settings",
 }
 _HEADERS: Final = {"Cache-Control": "no-store", "Vary": "Cookie"}
 

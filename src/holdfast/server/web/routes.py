@@ -23,6 +23,7 @@ from holdfast.server.web.quality.routes import quality_routes
 from holdfast.server.web.render import load_templates, static_file
 from holdfast.server.web.run.routes import run_routes
 from holdfast.server.web.runs.routes import run_list_routes
+from holdfast.server.web.settings.routes import settings_routes
 from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = ["web_routes"]
@@ -76,6 +77,7 @@ def web_routes() -> list[Router]:
                 *failure_routes(),
                 *agent_routes(),
                 *quality_routes(),
+                *settings_routes(),
                 run_routes(),
                 set_theme,
                 login_help,

@@ -1,0 +1,1 @@
+"""The settings page: tokens, retention, room, how recording goes, prices, version."""
