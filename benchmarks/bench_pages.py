@@ -27,6 +27,8 @@ from holdfast.server.stores.schema import BODY_KEY_BITS, SPAN_CREATED
 
 RUNS = 1_000_000
 AGENTS = 20
+GOAL = 80.0
+"""Milliseconds for a page of the list."""
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND
 
@@ -82,18 +84,30 @@ def _lists(get: Get) -> Iterator[Line]:
     older = [f"/runs?before={place}.999999999" for place in places]
     newer = [f"/runs?after={place}.0" for place in places]
     get("/runs")
-    yield _measure("list, newest of a million runs", get, ["/runs"] * 40, 50)
-    yield _measure("list, anywhere, going older", get, older, 50)
-    yield _measure("list, anywhere, going newer", get, newer, 50)
+    yield _measure("list, newest of a million runs", get, ["/runs"] * 40, GOAL)
+    yield _measure("list, anywhere, going older", get, older, GOAL)
+    yield _measure("list, anywhere, going newer", get, newer, GOAL)
     agents = [f"/runs?agent=agent-{number % AGENTS}&before={place}.1" for number, place in enumerate(places)]
-    yield _measure("list of one agent, anywhere", get, agents, 50)
+    yield _measure("list of one agent, anywhere", get, agents, GOAL)
     failed = [f"/runs?status=failed&before={place}.1" for place in places]
-    yield _measure("list of failed runs, anywhere", get, failed, 50)
+    yield _measure("list of failed runs, anywhere", get, failed, GOAL)
     both = [f"{path}&status=cancelled" for path in agents]
-    yield _measure("one agent, one status (1 in 2,000)", get, both, 50)
-    yield _measure("text that many names have", get, ["/runs?q=run+77"] * 10, 50)
-    yield _measure("text that no name has", get, ["/runs?q=nowhere"] * 10, None)
-    yield _measure("text, the last 7 days", get, ["/runs?q=run+77&within=7d"] * 10, 50)
+    yield _measure("one agent, one status (1 in 2,000)", get, both, GOAL)
+    model = [f"/runs?model=openai/model-2&before={place}.1" for place in places]
+    yield _measure("list of runs with a model, anywhere", get, model, GOAL)
+    rare = [f"/runs?category=tool_error&tool=tool-3&before={place}.1" for place in places]
+    yield _measure("a rare failure with a tool, anywhere", get, rare, GOAL)
+    yield _measure("the costliest", get, ["/runs?sort=cost"] * 40, GOAL)
+    costly = [f"/runs?sort=cost&agent=agent-{number % AGENTS}&status=failed" for number in range(40)]
+    yield _measure("the costliest failed runs of an agent", get, costly, GOAL)
+    yield _measure("the longest, with a tool", get, ["/runs?sort=duration&tool=tool-3"] * 40, GOAL)
+    yield _measure("the most tokens", get, ["/runs?sort=tokens"] * 20, None)
+    cheap = [f"/runs?cost_max=0.0001&took_min=500&before={place}.1" for place in places]
+    yield _measure("cheap and long (1 in 60,000), anywhere", get, cheap, GOAL)
+    yield _measure("a range that nothing is in", get, ["/runs?tokens_min=10000000"] * 20, GOAL)
+    yield _measure("text that many names have", get, ["/runs?q=run+77"] * 10, GOAL)
+    yield _measure("text that no name has", get, ["/runs?q=nowhere"] * 10, GOAL)
+    yield _measure("text, the last 7 days", get, ["/runs?q=run+77&within=7d"] * 10, GOAL)
 
 
 def _run_pages(server: Listening, get: Get) -> Iterator[Line]:
@@ -119,10 +133,13 @@ def _fill(server: Listening) -> None:
             f"INSERT INTO agents ({columns}) VALUES (?, 'default', ?, 'active', ?, ?)",
             [(f"agent-{number}", f"agent {number}", now, now) for number in range(AGENTS)],
         )
+        facets: list[tuple[object, ...]] = []
         for number in range(RUNS):
             begun = now - (RUNS - number) * 30 * SECOND
+            took = (number * 7919 % 600 + 1) * SECOND
+            cost = number * 104_729 % 1_000_000_007
             status = "cancelled" if number % 2000 == 7 else "failed" if number % 20 == 3 else "complete"
-            transaction.add_instance(
+            key = transaction.add_instance(
                 InstanceRow(
                     key=0,
                     account_id="default",
@@ -133,7 +150,8 @@ def _fill(server: Listening) -> None:
                     name=f"run {number}",
                     begun_at=begun,
                     started_at=begun,
-                    finished_at=begun + 12 * SECOND,
+                    finished_at=begun + took,
+                    duration=took,
                     inserted_at=begun,
                     updated_at=begun,
                     spans_total=17,
@@ -141,10 +159,21 @@ def _fill(server: Listening) -> None:
                     llm_calls=6,
                     input_tokens=10_000,
                     output_tokens=500,
-                    cost_nano=35_000_000,
+                    cost_nano=cost,
                     cost_reported=6,
                 )
             )
+            facets += [
+                (key, "model", f"openai/model-{number % 5}", begun),
+                (key, "tool", f"tool-{number % 9}", begun),
+            ]
+            if status == "failed":
+                facets.append((key, "category", "tool_error" if number % 400 == 3 else "timeout", begun))
+        driver.executemany(
+            "INSERT INTO run_facets (instance_key, kind, name, begun_at, account_id, calls) "
+            "VALUES (?, ?, ?, ?, 'default', 1)",
+            facets,
+        )
         hours = range((now - RUNS * 30 * SECOND) // HOUR, now // HOUR + 1)
         transaction.add_to_rollups(
             [

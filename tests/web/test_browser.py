@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, StorageState, expect
 
+from holdfast._clock import utc_now_ns
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
 from web.conftest import Minded, minded
+from web.sample_runs import send, wide_run
 
 pytestmark = pytest.mark.browser
 
@@ -252,3 +254,38 @@ def test_help_lists_the_keys(page: Page, filled: Listening) -> None:
     expect(page.locator("#help")).to_be_visible()
     page.keyboard.press("Escape")
     expect(page.locator("#help")).to_be_hidden()
+
+
+def test_new_runs_are_told_of_quietly(page: Page, server: Listening, filled: Listening) -> None:
+    """A run that comes while the list is open is a line to click; the rows stay where they are until then."""
+    page.clock.install()
+    page.goto(f"{server.url}/runs?q=arrival")
+    expect(page.locator("tr[data-row]")).to_have_count(0)
+    send(server.url, server.token, wide_run(utc_now_ns(), "arrival-1", 3).items)
+    page.clock.run_for(9_000)
+    expect(page.get_by_role("link", name="1 new run")).to_be_visible()
+    expect(page.locator("tr[data-row]")).to_have_count(0)
+    page.get_by_role("link", name="1 new run").click()
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+
+
+def test_the_filters_of_the_list(page: Page, filled: Listening) -> None:
+    """More filters unfold, apply together, stand as chips, are saved under a name and taken away again."""
+    page.goto(f"{filled.url}/runs")
+    page.get_by_text("More filters").click()
+    page.locator("input[name=tool]").fill("refund")
+    page.locator("input[name=tool]").press("Enter")
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    assert page.url.endswith("/runs?tool=refund")
+    page.get_by_text("Saved lists").click()
+    page.get_by_placeholder("Name of this list").fill("refunds")
+    page.get_by_role("button", name="Save", exact=True).click()
+    page.get_by_title("Without this filter").click()
+    expect(page.locator("tr[data-row]")).to_have_count(50)
+    page.get_by_text("Saved lists").click()
+    page.get_by_role("link", name="refunds").click()
+    expect(page.locator("tr[data-row]")).to_have_count(1)
+    page.get_by_text("Columns", exact=True).click()
+    page.get_by_label("Tool calls").check()
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("th", has_text="Tool calls")).to_be_visible()

@@ -90,7 +90,7 @@ def test_a_long_address_does_not_make_a_long_page(reader: Reader) -> None:
         "span=" + "s" * 40_000,
     ):
         assert len(reader.html(f"/runs/refund-1?{query}")) < plain + 50_000, query[:30]
-    assert len(reader.html("/runs?agent=" + "a" * 40_000)) < 50_000
+    assert len(reader.html("/runs?agent=" + "a" * 40_000)) < 60_000
 
 
 def test_an_unknown_cost_is_never_shown_as_nothing(reader: Reader) -> None:
@@ -211,7 +211,8 @@ def test_the_theme_is_kept_in_a_cookie_and_leads_back(reader: Reader) -> None:
     assert answer.headers["location"] == "/runs/refund-1"
     assert "holdfast_theme=dark" in answer.headers["set-cookie"]
     assert (
-        'data-theme="dark"' in reader.get("/runs", Cookie=f"{reader.cookie}; holdfast_theme=dark").data.decode()
+        'data-theme="dark"'
+        in reader.get("/runs", Cookie=f"{reader.cookie}; holdfast_theme=dark").data.decode()
     )
     for back in (
         "https://example.com",

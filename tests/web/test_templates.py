@@ -12,6 +12,18 @@ from holdfast.server.web import routes
 from holdfast.server.web.pages import Shown
 from holdfast.server.web.render import environment
 
+_BITS = "bits.html"
+"""Templates whose names end so hold macros, which see what they are given."""
+
+
+def _macros() -> set[str]:
+    return {
+        macro
+        for name in environment().list_templates()
+        if name.endswith(_BITS)
+        for macro in vars(environment().get_template(name).module)
+    }
+
 
 def _wanted(name: str, seen: set[str]) -> set[str]:
     """The variables that a template and those that it extends or includes take from outside."""
@@ -20,11 +32,10 @@ def _wanted(name: str, seen: set[str]) -> set[str]:
     seen.add(name)
     source, _, _ = environment().loader.get_source(environment(), name)  # type: ignore[union-attr]
     tree = environment().parse(source)
-    macros = vars(environment().get_template("bits.html").module)
-    found = meta.find_undeclared_variables(tree) - environment().globals.keys() - macros.keys()
+    found = meta.find_undeclared_variables(tree) - environment().globals.keys() - _macros()
     for other in meta.find_referenced_templates(tree):
         assert other is not None, f"{name} names a template that only its data tells"
-        if other != "bits.html":
+        if not other.endswith(_BITS):
             found |= _wanted(other, seen)
     return found
 
@@ -48,7 +59,7 @@ def test_a_template_uses_what_its_page_declares_and_nothing_else(kind: type[Show
 
 def test_every_template_belongs_to_a_page() -> None:
     """None is left over."""
-    reached: set[str] = {"bits.html"}
+    reached = {name for name in environment().list_templates() if name.endswith(_BITS)}
     for kind in _SHOWN:
         _wanted(kind.template, reached)
     assert set(environment().list_templates()) == reached

@@ -13,6 +13,7 @@ from holdfast.server.services.managed import Managed
 from holdfast.server.services.otlp.export import TraceIngest
 from holdfast.server.services.queries import Queries
 from holdfast.server.services.records import Records
+from holdfast.server.services.saved_lists import SavedLists
 from holdfast.server.services.search import Search
 from holdfast.server.stores.base import Store
 
@@ -34,3 +35,4 @@ class Services:
     records: Records
     managed: Managed
     search: Search
+    saved: SavedLists

@@ -12,6 +12,7 @@ from holdfast.server.services.critical_path import CriticalPaths
 from holdfast.server.services.failures import Failures
 from holdfast.server.services.finding import Finder
 from holdfast.server.services.overview import Overview
+from holdfast.server.services.run_choices import RunChoices
 from holdfast.server.services.run_tree import SpanTree
 from holdfast.server.services.trees import Trees
 from holdfast.server.stores.base import Store
@@ -23,6 +24,7 @@ from holdfast.server.stores.reads_results import ResultReads
 from holdfast.server.stores.reads_runs import RunReads
 from holdfast.server.stores.reads_spans import SpanReads
 from holdfast.server.stores.reads_tree import TreeReads
+from holdfast.server.stores.run_list import RunList
 from holdfast.server.stores.run_views import RunFilter, RunSums, RunVersion
 from holdfast.server.stores.scores import ScoreReads
 
@@ -39,6 +41,8 @@ class Queries:
 
     def __init__(self, store: Store) -> None:
         self.runs = RunReads(store)
+        self.run_list = RunList(store)
+        self.choices = RunChoices(store)
         self.spans = SpanReads(store)
         self.quality = QualityReads(store)
         self.scores = ScoreReads(store)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
 from msgspec import Struct
@@ -23,10 +23,10 @@ from holdfast.server.stores.search_queue import QueueState, queue_state
 from holdfast.server.stores.search_record import record_id
 from holdfast.server.stores.search_words import Match
 from holdfast.wire.details import UNKNOWN_ID
-from holdfast.wire.search import SearchAnswer, SearchHit
+from holdfast.wire.search import SearchAnswer, SearchHit, SnippetPart
 from holdfast.wire.vocabulary import SearchKind
 
-__all__ = ["Search", "SearchFilter", "SearchState"]
+__all__ = ["FoundRuns", "Search", "SearchFilter", "SearchState"]
 
 _SECONDS: Final = 1.0
 """A search that has found less than a page by then says how far it got."""
@@ -38,6 +38,14 @@ _NEWEST: Final = 1 << 62
 class SearchState(Struct, frozen=True, kw_only=True):
     index: IndexSize
     queue: QueueState
+
+
+class FoundRuns(Struct, frozen=True, kw_only=True):
+    """A piece of text of each run, by key, in order; from which run's key to go on, None: there are no more."""
+
+    snippets: dict[int, list[SnippetPart]]
+    below: int | None
+    complete: bool
 
 
 class _Walk(Struct, kw_only=True):
@@ -85,6 +93,46 @@ class Search:
             summaries=self._hits(walk, match),
             next=self._cursors.seal(walk.below) if walk.below else None,
             complete=(not walk.below or len(walk.keys) == limit) and not self._index.missing_below(),
+        )
+
+    def runs(
+        self,
+        account_id: str,
+        query: str,
+        admit: Callable[[Collection[int]], Collection[int]],
+        *,
+        below: int | None,
+        limit: int,
+    ) -> FoundRuns:
+        """Runs in which the text is found, each once, those recorded last first, and of them only those whose keys
+        `admit` lets through. From `below` a run's key."""
+        match = parse_search(query)
+        found = FoundRuns(snippets={}, below=None, complete=True)
+        if match is None:
+            return found
+        deadline = time.monotonic() + _SECONDS
+        place, first = _NEWEST if below is None else first_document(below), dict[int, int]()
+        while place > 0 and len(first) < limit:
+            left = max(0.0, deadline - time.monotonic())
+            looked = self._index.look(account_id, match, below=place, limit=_BATCH, seconds=left)
+            newest: dict[int, int] = {}
+            for key in looked.keys:
+                newest.setdefault(key >> BODY_KEY_BITS, key)
+            admitted = set(admit(newest)) if newest else set[int]()
+            first |= {run: key for run, key in newest.items() if run in admitted}
+            # what else there is of the last run says nothing new
+            last = looked.reached >> BODY_KEY_BITS
+            place = first_document(last) if looked.keys else looked.reached
+            if time.monotonic() > deadline:
+                break
+        chosen = dict(list(first.items())[:limit])
+        texts = self._index.texts(chosen.values())
+        more = place > 0 or len(first) > limit
+        below_all = (min(chosen) if len(first) >= limit else place >> BODY_KEY_BITS) if more else None
+        return FoundRuns(
+            snippets={run: snippet(texts[key].text, match) for run, key in chosen.items() if key in texts},
+            below=below_all,
+            complete=(not more or len(chosen) == limit) and not self._index.missing_below(),
         )
 
     def state(self) -> SearchState:

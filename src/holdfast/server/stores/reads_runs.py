@@ -1,14 +1,10 @@
-"""Reading runs: the list with its filters, one run, and sums for the head of the list.
-
-No statement here counts or walks a whole table. The list goes along an index and stops after a page; what
-no index can answer (a text inside names) looks at a bounded number of runs and says how far it got.
-"""
+"""Reading runs: one run with what belongs to it, and sums over many. No statement here walks a whole table."""
 
 from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, desc, func, or_, select, tuple_
+from sqlalchemy import Row, func, select, tuple_
 
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.run_views import (
@@ -19,7 +15,6 @@ from holdfast.server.stores.run_views import (
     RunFilter,
     RunQuality,
     RunRecord,
-    RunSlice,
     RunSums,
     RunVersion,
 )
@@ -33,14 +28,10 @@ from holdfast.server.stores.schema import (
     rollups,
 )
 
-__all__ = ["SCAN_LIMIT", "RunReads"]
-
-SCAN_LIMIT: Final = 10_000
-"""How many runs one search for a text looks at, at most."""
-
+__all__ = ["RUNS_WITH_NAMES", "RUN_RECORD", "RunReads"]
 
 _i: Final = instances.c
-_RECORD: Final = (
+RUN_RECORD: Final = (
     _i.key,
     _i.id,
     _i.name,
@@ -83,13 +74,14 @@ _RECORD: Final = (
     _i.sdk,
     environments.c.name,
     _i.closed_by_server,
+    _i.duration,
 )
-_WITH_NAMES: Final = (
+"""The columns of a `RunRecord`, out of `RUNS_WITH_NAMES`."""
+RUNS_WITH_NAMES: Final = (
     instances.outerjoin(agents, agents.c.id == _i.agent_id)
     .outerjoin(agent_versions, agent_versions.c.id == _i.agent_version_id)
     .outerjoin(environments, environments.c.id == _i.environment_id)
 )
-_ORDER_KEY: Final = tuple_(_i.begun_at, _i.key)
 
 
 class RunReads:
@@ -99,59 +91,20 @@ class RunReads:
         self._store = store
         self._engine = store.reader
 
-    def page(
-        self,
-        wanted: RunFilter,
-        limit: int,
-        *,
-        before: RunCursor | None = None,
-        after: RunCursor | None = None,
-    ) -> RunSlice:
-        """`limit` runs older than `before`, or newer than `after`, or the newest; always newest first."""
-        newest_first = after is None
-        edge = before if newest_first else after
-        with self._engine.connect() as connection:
-            found, scanned = self._walk(connection, wanted, limit + 1, edge, newest_first=newest_first)
-        more = len(found) > limit
-        runs = found[:limit]
-        beyond = _cursor(runs[-1]) if more else scanned
-        back = _cursor(runs[0]) if runs else edge
-        if not newest_first:
-            runs.reverse()
-        return RunSlice(
-            runs=runs,
-            newer=(back if before is not None else None) if newest_first else beyond,
-            older=beyond if newest_first else back,
-            scanned_to=scanned.begun_at if scanned is not None and not more else None,
+    def before(self, account_id: str, agent_id: str, place: RunCursor) -> RunRecord | None:
+        """The agent's run that began last before that place."""
+        query = select(*RUN_RECORD).select_from(RUNS_WITH_NAMES).order_by(_i.begun_at.desc(), _i.key.desc())
+        query = query.where(
+            _i.account_id == account_id,
+            _i.agent_id == agent_id,
+            tuple_(place.begun_at, place.key) > tuple_(_i.begun_at, _i.key),
         )
-
-    def _walk(
-        self,
-        connection: Connection,
-        wanted: RunFilter,
-        limit: int,
-        edge: RunCursor | None,
-        *,
-        newest_first: bool,
-    ) -> tuple[list[RunRecord], RunCursor | None]:
-        order = (desc(_i.begun_at), desc(_i.key)) if newest_first else (_i.begun_at, _i.key)
-        where = _conditions(wanted)
-        if edge is not None:
-            place = tuple_(edge.begun_at, edge.key)
-            where.append(place > _ORDER_KEY if newest_first else place < _ORDER_KEY)
-        query = select(*_RECORD).select_from(_WITH_NAMES).order_by(*order).limit(limit)
-        if not wanted.text:
-            return [_record(row) for row in connection.execute(query.where(*where))], None
-        looked_at = select(_i.key).where(*where).order_by(*order).limit(SCAN_LIMIT)
-        rows = connection.execute(query.where(_i.key.in_(looked_at), _has_text(wanted.text)))
-        found = [_record(row) for row in rows]
-        last = connection.execute(
-            select(_i.begun_at, _i.key).where(*where).order_by(*order).offset(SCAN_LIMIT - 1).limit(1)
-        ).first()
-        return found, RunCursor(*last) if last is not None else None
+        with self._engine.connect() as connection:
+            row = connection.execute(query.limit(1)).first()
+        return None if row is None else _record(row)
 
     def run(self, account_id: str, run_id: str) -> RunRecord | None:
-        query = select(*_RECORD).select_from(_WITH_NAMES)
+        query = select(*RUN_RECORD).select_from(RUNS_WITH_NAMES)
         with self._engine.connect() as connection:
             row = connection.execute(query.where(_i.account_id == account_id, _i.id == run_id)).first()
         return None if row is None else _record(row)
@@ -178,7 +131,7 @@ class RunReads:
         return None if row is None else RunVersion(*row)
 
     def sums(self, wanted: RunFilter) -> RunSums:
-        """Over the hours of `wanted`, of its agent; its status and text are not looked at."""
+        """Over the hours of `wanted`, of its agent; its status is not looked at."""
         r = rollups.c
         columns = (
             *(r[f"runs_{n}"] for n in ("pending", "active", "complete", "failed", "cancelled", "terminated")),
@@ -251,29 +204,3 @@ _HOUR: Final = 3_600_000_000_000
 
 def _record(row: Row[*tuple[Any, ...]]) -> RunRecord:
     return RunRecord(*row)
-
-
-def _cursor(run: RunRecord) -> RunCursor:
-    return RunCursor(run.begun_at, run.key)
-
-
-def _conditions(wanted: RunFilter) -> list[ColumnElement[bool]]:
-    found: list[ColumnElement[bool]] = [_i.account_id == wanted.account_id]
-    if wanted.agent_id is not None:
-        found.append(_i.agent_id == wanted.agent_id)
-    if wanted.status is not None:
-        found.append(_i.status == wanted.status)
-    if wanted.since is not None:
-        found.append(_i.begun_at >= wanted.since)
-    if wanted.until is not None:
-        found.append(_i.begun_at < wanted.until)
-    return found
-
-
-def _has_text(text: str) -> ColumnElement[bool]:
-    return or_(
-        _i.name.icontains(text, autoescape=True),
-        _i.root_name.icontains(text, autoescape=True),
-        _i.id.startswith(text, autoescape=True),
-        _i.external_identifier == text,
-    )

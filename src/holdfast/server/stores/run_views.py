@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 
 __all__ = [
@@ -13,7 +12,6 @@ __all__ = [
     "RunFilter",
     "RunQuality",
     "RunRecord",
-    "RunSlice",
     "RunSums",
     "RunVersion",
 ]
@@ -28,7 +26,6 @@ class RunFilter:
     status: str | None = None
     since: int | None = None
     until: int | None = None
-    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +82,7 @@ class RunRecord:
     sdk: str | None
     environment: str | None
     closed_by_server: int
+    duration: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,20 +92,6 @@ class RunBody:
     attributes: bytes | None
     finish_attributes: bytes | None
     error: bytes | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunSlice:
-    """One page of the list. `newer` and `older` say whether to look further, and from where.
-
-    `scanned_to` is set where a search stopped at `reads_runs.SCAN_LIMIT` before the page was full: the time of the
-    oldest (or, going newer, newest) run it looked at.
-    """
-
-    runs: Sequence[RunRecord]
-    newer: RunCursor | None
-    older: RunCursor | None
-    scanned_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,18 @@
-"""The table of what the search index has still to take in. The index itself is no part of the record: it lies
-in a place of its own (`sqlite_search`, `postgres_search`) and can be made anew from the record at any time."""
+"""The tables of finding runs: what the search index has still to take in, and lists that were given a name.
+
+The index itself is no part of the record: it lies in a place of its own (`sqlite_search`, `postgres_search`) and
+can be made anew from the record at any time.
+"""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, Integer, LargeBinary, Table
+from sqlalchemy import BigInteger, Column, ForeignKey, Integer, LargeBinary, Table, Text
 
 from holdfast.server.stores.schema import metadata
 
-__all__ = ["search_queue"]
+__all__ = ["saved_lists", "search_queue"]
 
 _Big: Final = BigInteger().with_variant(Integer, "sqlite")
 
@@ -22,4 +25,14 @@ search_queue: Final = Table(
     Column("instance_key", _Big, nullable=False),
     Column("subjects", LargeBinary, nullable=False),  # a `search_queue.Subjects`
     Column("added_at", _Big, nullable=False),
+)
+
+saved_lists: Final = Table(
+    "saved_lists",
+    metadata,
+    Column("account_id", Text, ForeignKey("accounts.id"), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("query", Text, nullable=False),  # of the address of the run list
+    Column("inserted_at", _Big, nullable=False),
+    sqlite_with_rowid=False,
 )

@@ -31,6 +31,7 @@ STATIC_FILES: Final = {
     "overview.js": "text/javascript",
     "run.js": "text/javascript",
     "run_live.js": "text/javascript",
+    "runs.js": "text/javascript",
     "story.js": "text/javascript",
     "icons.svg": "image/svg+xml",
     "favicon.svg": "image/svg+xml",

@@ -8,7 +8,7 @@ from typing import Final
 from holdfast.server.services.comparing import MOST_SPANS, Comparison
 from holdfast.server.services.queries import Queries
 from holdfast.server.stores.reads_spans import SpanBody
-from holdfast.server.stores.run_views import RunCursor, RunFilter, RunRecord
+from holdfast.server.stores.run_views import RunCursor, RunRecord
 from holdfast.server.web.compare.facts import compared_facts, compared_models, compared_tools
 from holdfast.server.web.compare.pages import ChoosePage, ComparePage, PairDiff, RunSide
 from holdfast.server.web.compare.query import PREVIOUS, CompareQuery
@@ -66,11 +66,10 @@ def _resolved(queries: Queries, account_id: str, query: CompareQuery) -> tuple[C
     later = queries.runs.run(account_id, query.b)
     if later is None or later.agent_id is None:
         return replace(query, a=""), "" if later is None else "Nothing is known of this run's agent."
-    wanted = RunFilter(account_id=account_id, agent_id=later.agent_id)
-    earlier = queries.runs.page(wanted, 1, before=RunCursor(later.begun_at, later.key)).runs
-    if not earlier:
+    earlier = queries.runs.before(account_id, later.agent_id, RunCursor(later.begun_at, later.key))
+    if earlier is None:
         return replace(query, a=""), "This is the first run of its agent: there is none before it."
-    return replace(query, a=earlier[0].id), ""
+    return replace(query, a=earlier.id), ""
 
 
 def _side(letter: str, run: RunRecord, other: str) -> RunSide:

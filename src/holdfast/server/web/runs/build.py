@@ -2,95 +2,217 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+from urllib.parse import urlencode
 
-from holdfast.server.services.clean_text import clip, one_line
 from holdfast.server.services.queries import Queries
-from holdfast.server.stores.run_views import RunFilter, RunRecord, RunSlice, RunSums
+from holdfast.server.services.search import Search
+from holdfast.server.stores.run_list import LOOK, RunListSlice, RunPlace
+from holdfast.server.stores.run_views import RunFilter, RunRecord, RunSums
 from holdfast.server.web.format import amount, duration, money, utc_text
-from holdfast.server.web.links import run_path
-from holdfast.server.web.pages import Choice, Fact, Shell
-from holdfast.server.web.runs.pages import Empty, Facet, RunListPage, RunRow
-from holdfast.server.web.runs.query import ListQuery
-from holdfast.server.web.scope import HOUR, RANGES
-from holdfast.server.web.shown import (
-    NOTHING,
-    agent_name,
-    past_time,
-    run_cost,
-    run_end,
-    run_title,
-    tokens_title,
-    total_tokens,
-    version_name,
+from holdfast.server.web.pages import Fact, Shell
+from holdfast.server.web.runs.columns import NAMES, STANDARD, Column
+from holdfast.server.web.runs.filter_bar import chips, filter_bar
+from holdfast.server.web.runs.pages import (
+    ColumnChoice,
+    ColumnHead,
+    Empty,
+    Facet,
+    RunListPage,
+    SavedList,
+    SnippetView,
 )
-from holdfast.wire.vocabulary import InstanceStatus, Purpose
+from holdfast.server.web.runs.query import RUNS, ListQuery
+from holdfast.server.web.runs.rows import run_row
+from holdfast.server.web.shown import NOTHING
+from holdfast.wire.vocabulary import InstanceStatus, RunOrder
 
-__all__ = ["PAGE_SIZE", "run_list_page"]
+__all__ = ["PAGE_SIZE", "Reader", "listed_runs", "new_runs", "run_list_page"]
 
-PAGE_SIZE = 50
-_AGENTS = 200
+PAGE_SIZE: Final = 50
+_MOST_NEWS: Final = 100
+_AGENTS: Final = 200
+_WORDS: Final = {
+    RunOrder.NEWEST: ("Newest", "Newer", "Older"),
+    RunOrder.COST: ("Costliest", "Costlier", "Cheaper"),
+    RunOrder.DURATION: ("Longest", "Longer", "Shorter"),
+    RunOrder.TOKENS: ("", "", ""),
+}
+_NUMBERS: Final = frozenset(Column) - {Column.AGENT, Column.ENVIRONMENT, Column.PURPOSE}
+_SORTED_BY: Final = {
+    Column.STARTED: RunOrder.NEWEST,
+    Column.DURATION: RunOrder.DURATION,
+    Column.COST: RunOrder.COST,
+    Column.TOKENS: RunOrder.TOKENS,
+}
 
 
-def run_list_page(queries: Queries, shell: Shell, account_id: str, query: ListQuery, now: int) -> RunListPage:
-    wanted = _filter(account_id, query, now)
-    found = queries.runs.page(wanted, PAGE_SIZE, before=query.before, after=query.after)
-    if query.after is not None and not found.runs and found.scanned_to is None:
-        found = queries.runs.page(wanted, PAGE_SIZE)  # nothing is newer: show the newest
-    exact = queries.runs.run(account_id, query.text) if query.text else None
-    if exact is not None:
-        found = RunSlice(runs=[exact], newer=None, older=None)
-    sums = queries.sums(wanted, now)
-    agents = queries.runs.agents(account_id, _AGENTS)
-    names = {agent.id: agent.name for agent in agents}
-    filtered = any((query.agent, query.status, query.within, query.text))
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reader:
+    """Who looks at the list: what the account saved (queries by name), and the columns that the browser keeps."""
+
+    account_id: str
+    saved: Mapping[str, str]
+    columns: tuple[Column, ...] = STANDARD
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """`snippets` are by the run's key. `complete` is false where a search everywhere was stopped, or the index is
+    still being made."""
+
+    slice: RunListSlice
+    snippets: Mapping[int, tuple[SnippetView, ...]]
+    complete: bool = True
+
+
+def run_list_page(
+    queries: Queries, search: Search, shell: Shell, reader: Reader, query: ListQuery, now: int
+) -> RunListPage:
+    found = _found(queries, search, reader.account_id, query, now)
+    runs = found.slice.runs
+    agents = {one.id: one.name for one in queries.runs.agents(reader.account_id, _AGENTS)}
+    names = queries.choices.names(reader.account_id, query.scope.agent, now)
+    summed = not (query.text or query.ranges or set(query.words) - {"status"})
+    sums = queries.sums(_scope(reader.account_id, query, now), now) if summed else None
     empty = Empty.NO
-    if not found.runs:
-        empty = Empty.NO_MATCH if filtered or query.before or query.after else Empty.NOTHING_YET
-    notice = ""
-    if found.scanned_to is not None:
-        notice = f"Searched as far as {utc_text(found.scanned_to)}. Go on with “older”."
+    if not runs:
+        empty = Empty.NO_MATCH if query.filtered or query.before or query.after else Empty.NOTHING_YET
+    top, newer, older = _WORDS[query.order]
+    at_top = query.before is None and query.after is None
+    news = at_top and query.order is RunOrder.NEWEST and not query.everywhere
+    newest = RunPlace(runs[0].begun_at, runs[0].key) if runs else RunPlace(0, 0)
     return RunListPage(
         shell=shell,
+        here=query.url(),
         empty=empty,
-        facets=_facets(query, sums),
-        sums=_sums(sums),
-        rows=tuple(_row(run, query, now) for run in found.runs),
-        agents=_choices({"": "all agents", **_known(names, query.agent)}, query.agent),
-        statuses=_choices({"": "any status", **{s.value: s.value for s in InstanceStatus}}, query.status),
-        ranges=_choices({"": "any time", **{k: label for k, (label, _) in RANGES.items()}}, query.within),
-        text=query.text or "",
-        filtered=filtered,
-        newest_href=query.at().url() if query.before or query.after else "",
-        newer_href=query.at(after=found.newer).url() if found.newer else "",
-        older_href=query.at(before=found.older).url() if found.older else "",
-        notice=notice,
+        filters=filter_bar(query, agents, names),
+        chips=chips(query, agents, names, but=() if sums is None else ("status",)),
+        saved=_saved(reader.saved, query),
+        savable=query.filtered or query.order is not RunOrder.NEWEST,
+        address=urlencode(query.at().pairs()),
+        facets=() if sums is None else _facets(query, sums),
+        sums=() if sums is None else _sums(sums),
+        columns=tuple(_head(column, query) for column in reader.columns),
+        column_choices=tuple(
+            ColumnChoice(value=column.value, label=NAMES[column], chosen=column in reader.columns)
+            for column in Column
+        ),
+        rows=tuple(run_row(run, query, now, found.snippets.get(run.key, ())) for run in runs),
+        top_href="" if at_top else query.at().url(),
+        newer_href=query.at(after=found.slice.newer).url() if found.slice.newer else "",
+        older_href=query.at(before=found.slice.older).url() if found.slice.older else "",
+        top_word=top,
+        older_word=older,
+        newer_word=newer,
+        notice=_notice(query, found),
+        news_href=query.at(after=newest).url("/list/news") if news else "",
+        csv_href=query.at().url("/list/runs.csv"),
+        jsonl_href=query.at().url("/list/runs.jsonl"),
     )
 
 
-def _filter(account_id: str, query: ListQuery, now: int) -> RunFilter:
-    hours = RANGES.get(query.within or "")
-    return RunFilter(
-        account_id=account_id,
-        agent_id=query.agent,
-        status=query.status if query.status in {s.value for s in InstanceStatus} else None,
-        # whole hours, as the sums are kept: list and sums then speak of the same runs
-        since=None if hours is None else (now // HOUR - hours[1]) * HOUR,
-        text=query.text,
+def new_runs(queries: Queries, account_id: str, query: ListQuery, now: int) -> int:
+    """How many have come above the place of the query, a hundred at most."""
+    if query.after is None:
+        return 0
+    return queries.run_list.count_newer(query.wanted(account_id, now), query.after, _MOST_NEWS)
+
+
+def listed_runs(
+    queries: Queries, search: Search, account_id: str, query: ListQuery, now: int
+) -> Iterator[RunRecord]:
+    """All runs of the list, a page at a time, as far as anybody reads on."""
+    while True:
+        found = _found(queries, search, account_id, query, now).slice
+        yield from found.runs
+        if found.older is None or found.older == query.before:
+            return
+        query = query.at(before=found.older)
+
+
+def _scope(account_id: str, query: ListQuery, now: int) -> RunFilter:
+    scope = query.scope
+    return RunFilter(account_id=account_id, agent_id=scope.agent, since=scope.since(now), until=scope.until())
+
+
+def _found(queries: Queries, search: Search, account_id: str, query: ListQuery, now: int) -> _Found:
+    wanted = query.wanted(account_id, now)
+    if query.everywhere:
+        below = None if query.before is None else query.before.key
+        hits = search.runs(
+            account_id,
+            query.text or "",
+            admit=lambda keys: queries.run_list.of_keys(wanted, keys),
+            below=below,
+            limit=PAGE_SIZE,
+        )
+        runs = queries.run_list.of_keys(wanted, hits.snippets)
+        older = None if hits.below is None else RunPlace(0, hits.below)
+        return _Found(
+            slice=RunListSlice(
+                runs=[runs[key] for key in hits.snippets if key in runs], newer=None, older=older
+            ),
+            snippets={
+                key: tuple(SnippetView(text=part.text, hit=part.hit) for part in parts)
+                for key, parts in hits.snippets.items()
+            },
+            complete=hits.complete,
+        )
+    exact = queries.runs.run(account_id, query.text) if query.text else None
+    if exact is not None:
+        return _Found(slice=RunListSlice(runs=[exact], newer=None, older=None), snippets={})
+    page = queries.run_list.page
+    found = page(wanted, query.order, PAGE_SIZE, before=query.before, after=query.after)
+    if query.after is not None and not found.runs and found.reached is None:
+        found = page(wanted, query.order, PAGE_SIZE)  # nothing is above: show the top
+    return _Found(slice=found, snippets={})
+
+
+def _notice(query: ListQuery, found: _Found) -> str:
+    reached = found.slice.reached
+    if query.everywhere:
+        more = "Go on with “older”." if found.slice.older else "The index of texts is still being made."
+        return "" if found.complete else f"There may be more than these. {more}"
+    if reached is None:
+        return ""
+    if query.order is RunOrder.TOKENS:
+        return f"The most among the newest {LOOK:,} runs, back to {utc_text(reached)}."
+    if query.order is RunOrder.COST:
+        return f"Looked as far down as {money(reached)}. Go on with “cheaper”."
+    if query.order is RunOrder.DURATION:
+        return f"Looked as far down as {duration(reached)}. Go on with “shorter”."
+    return f"Searched as far as {utc_text(reached)}. Go on with “{'newer' if query.after else 'older'}”."
+
+
+def _saved(saved: Mapping[str, str], query: ListQuery) -> tuple[SavedList, ...]:
+    here = urlencode(query.at().pairs())
+    return tuple(
+        SavedList(name=name, href=f"{RUNS}?{address}" if address else RUNS, current=address == here)
+        for name, address in saved.items()
     )
 
 
-def _known(names: dict[str, str], agent: str | None) -> dict[str, str]:
-    """The choices of agents; one that was asked for is among them, known or not."""
-    shown = {agent_id: one_line(name, 60) or agent_id for agent_id, name in names.items()}
-    return shown if agent is None or agent in shown else {agent: clip(agent, 60), **shown}
-
-
-def _choices(labels: dict[str, str], chosen: str | None) -> tuple[Choice, ...]:
-    return tuple(Choice(value=v, label=label, chosen=v == (chosen or "")) for v, label in labels.items())
+def _head(column: Column, query: ListQuery) -> ColumnHead:
+    order = _SORTED_BY.get(column)
+    pairs = query.at().pairs()
+    pairs.pop("sort", None)
+    if order is not None and order is not RunOrder.NEWEST:
+        pairs["sort"] = order.value
+    sortable = order is not None and not query.everywhere
+    return ColumnHead(
+        name=column.value,
+        label=NAMES[column],
+        number=column in _NUMBERS,
+        href=(f"{RUNS}?{urlencode(pairs)}" if pairs else RUNS) if sortable else "",
+        sorted=sortable and order is query.order,
+    )
 
 
 def _facets(query: ListQuery, sums: RunSums) -> tuple[Facet, ...]:
+    chosen = query.words.get("status")
     counts = {
         InstanceStatus.ACTIVE: sums.active,
         InstanceStatus.PENDING: sums.pending,
@@ -103,11 +225,11 @@ def _facets(query: ListQuery, sums: RunSums) -> tuple[Facet, ...]:
         Facet(
             status=status.value,
             count=amount(count),
-            href=replace(query.at(), status=None if query.status == status else status.value).url(),
-            chosen=query.status == status,
+            href=query.without("status") if chosen == status else query.having(status=status.value).url(),
+            chosen=chosen == status,
         )
         for status, count in counts.items()
-        if count or query.status == status
+        if count or chosen == status
     )
 
 
@@ -130,40 +252,4 @@ def _sums(sums: RunSums) -> tuple[Fact, ...]:
             value=cost if known or not sums.cost_unknown else f"{NOTHING} unknown",
             title=unknown,
         ),
-    )
-
-
-def _short(run_id: str) -> str:
-    """Enough of an id to tell runs apart: the random end of a UUID, the beginning of any other."""
-    text = one_line(run_id, 128)
-    return text[-12:] if len(text) == 36 and text.count("-") == 4 else clip(text, 16)
-
-
-def _row(run: RunRecord, query: ListQuery, now: int) -> RunRow:
-    final = InstanceStatus(run.status).final
-    began = run.started_at if run.started_at is not None else run.begun_at
-    return RunRow(
-        href=run_path(run.id),
-        title=run_title(run),
-        short=_short(run.id),
-        status=run.status,
-        reason=one_line(run.termination_reason or run.error_type or "", 200),
-        agent=agent_name(run),
-        agent_href=replace(query.at(), agent=run.agent_id).url() if run.agent_id else "",
-        version=version_name(run),
-        purpose="" if run.purpose == Purpose.LIVE else run.purpose.replace("_", " "),
-        started=past_time(run.begun_at, now),
-        duration=duration(run_end(run, now) - began),
-        ticks_from=None if final else began // 1_000_000,
-        spans=amount(run.spans_total),
-        errors=run.errors,
-        tokens=total_tokens(run),
-        tokens_title=tokens_title(
-            run.input_tokens,
-            run.output_tokens,
-            run.cache_read_tokens,
-            run.cache_write_tokens,
-            run.reasoning_tokens,
-        ),
-        cost=run_cost(run),
     )
