@@ -317,6 +317,10 @@ class ForwardingError(RecordingError):
         self.problem = problem
 
 
+class ForwardingStopped(RecordingError):  # noqa: N818 - it was asked for
+    """The wait for a receiver was ended, because the process is."""
+
+
 class PlannerError(HoldfastError):
     """The demo agent's model could not be asked. `status` is the HTTP status, or None where none came."""
 

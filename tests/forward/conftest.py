@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from forward.sending import Forward, Sink
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
+from postgres_server import postgres_database
 from server.client import Api
 
 
-@pytest.fixture(scope="module")
-def here(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Listening]:
-    with background_server(ServerConfig(data=tmp_path_factory.mktemp("here"), port=0)) as server:
+@pytest.fixture(scope="module", params=["sqlite", "postgres"])
+def here(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Iterator[Listening]:
+    config = ServerConfig(data=tmp_path_factory.mktemp("here"), port=0)
+    if request.param == "sqlite":
+        with background_server(config) as server:
+            yield server
+        return
+    address = request.getfixturevalue("postgres_address")
+    name = request.module.__name__.replace(".", "_")
+    with (
+        postgres_database(address, name) as database,
+        background_server(replace(config, database=database)) as server,
+    ):
         yield server
 
 

@@ -17,11 +17,10 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 
 from forward.sending import TAKEN, Answer, Forward, Sink, told
 from forward.test_traces_out import record, span
-from holdfast.errors import ForwardingError, InvalidInputError
+from holdfast.errors import ForwardingError, ForwardingStopped, InvalidInputError
 from holdfast.server.app import create_app
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import background_server
-from holdfast.server.services.forward.forwarder import Stopped
 from holdfast.server.services.forward.receiver import Receiver, headers_in, traces_address
 from holdfast.server.services.forward.verdicts import (
     Later,
@@ -281,7 +280,7 @@ def test_a_forwarder_stops_when_told(api: Api, sink: Sink, forward: Forward) -> 
     """The wait for a receiver ends with the process."""
     runs(api, 1)
     sink.judge = lambda _: (503, {}, b"")
-    with pytest.raises(Stopped):
+    with pytest.raises(ForwardingStopped):
         forward(sink.url, patient=True, wait=lambda _: True)
 
 

@@ -93,7 +93,7 @@ def runs_of(store: Store) -> dict[str, dict[str, Any]]:
     return found
 
 
-def forward_by_command(data: Path, there: Listening, *options: str) -> dict[str, Any]:
+def forward_by_command(config: ServerConfig, there: Listening, *options: str) -> dict[str, Any]:
     header = f"authorization=Bearer {there.token}"
     command = [
         sys.executable,
@@ -106,8 +106,14 @@ def forward_by_command(data: Path, there: Listening, *options: str) -> dict[str,
         "--header",
         header,
     ]
+    if config.database is not None:
+        command += ["--database", config.database]
     done = subprocess.run(
-        [*command, "--data", str(data), *options], capture_output=True, text=True, check=False, timeout=300
+        [*command, "--data", str(config.data), *options],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
     )
     assert done.returncode == 0, done.stderr
     answer: dict[str, Any] = json.loads(done.stdout)
@@ -127,14 +133,14 @@ def test_all_real_runs(run_files: list[Path], tmp_path: Path) -> None:
         env = {**os.environ, "HOLDFAST_URL": here.url, "HOLDFAST_TOKEN": here.token}
         subprocess.run(command, env=env, check=True, stdout=subprocess.DEVNULL)
         ours = runs_of(here.services.store)
-        answer = forward_by_command(tmp_path / "here", there, "--content")
+        answer = forward_by_command(here.services.config, there, "--content")
         assert answer["refused"] == 0
         assert answer["runs"] == len(ours) == 1_609
         theirs = runs_of(there.services.store)
         assert theirs.keys() == ours.keys()
         different = [run_id for run_id, run in ours.items() if theirs[run_id] != run]
         assert different == []
-        assert forward_by_command(tmp_path / "here", there)["runs"] == 0
+        assert forward_by_command(here.services.config, there)["runs"] == 0
 
 
 def test_what_openTelemetry_has_no_word_for(
@@ -142,7 +148,7 @@ def test_what_openTelemetry_has_no_word_for(
 ) -> None:
     """Status, purpose, caller, type and name of a span, cancellation, levels of events, judgements and the reason
     of a termination come through; so does an id that is no UUID."""
-    run_id = "0run-with-an-id-of-its-own"
+    run_id = f"0run-with-an-id-of-its-own-{uuid.uuid4().hex}"
     body = {"id": run_id, "agent_id": "clerk", "purpose": "eval", "parent": f"{uuid.uuid4()}/s", "name": "n"}
     assert api.post("/agent_instance/register", body)[0] == 200
     error = {"type": "x.Bad", "message": "m", "category": "timeout"}
@@ -169,7 +175,7 @@ def test_what_openTelemetry_has_no_word_for(
     stopped = api.run(str(uuid.uuid4()))
     assert api.post(f"/agent_instance/{stopped}/terminate", {"reason": "enough"})[0] == 200
 
-    forward_by_command(here.services.config.data, there)
+    forward_by_command(here.services.config, there)
     ours, theirs = runs_of(here.services.store), runs_of(there.services.store)
     assert theirs[run_id] == ours[run_id]
     assert theirs[stopped] == ours[stopped]

@@ -8,9 +8,9 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from holdfast.errors import ForwardingError, StoreError
+from holdfast.errors import ForwardingError, ForwardingStopped, StoreError
 from holdfast.server.config import ServerConfig
-from holdfast.server.services.forward.forwarder import Forwarder, Forwarding, Stopped
+from holdfast.server.services.forward.forwarder import Forwarder, Forwarding
 from holdfast.server.services.forward.receiver import Receiver, headers_in
 from holdfast.server.services.forward.spans import ForwardOptions
 from holdfast.server.services.setup import DEFAULT_ACCOUNT
@@ -69,7 +69,7 @@ class BackgroundForwarding:
         while not self._closing.is_set():
             try:
                 self._forward()
-            except Stopped:
+            except ForwardingStopped:
                 return
             except (ForwardingError, StoreError) as error:
                 _log.warning("forwarding pauses: %s", error)

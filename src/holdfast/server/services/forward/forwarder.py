@@ -15,7 +15,7 @@ from typing import Final
 
 from holdfast._ids import new_id
 from holdfast.core.recovery import JitterMode, backoff_delay
-from holdfast.errors import ForwardingError
+from holdfast.errors import ForwardingError, ForwardingStopped
 from holdfast.server.services.forward.receiver import Receiver
 from holdfast.server.services.forward.requests import Request, packed
 from holdfast.server.services.forward.spans import ForwardOptions
@@ -26,7 +26,7 @@ from holdfast.server.stores.forward_positions import ForwardPosition
 from holdfast.server.stores.reads_forward import ForwardFilter, ForwardReads, Place
 from holdfast.server.stores.retrying import in_transaction
 
-__all__ = ["FIRST", "SETTLE_SECONDS", "Forwarder", "Forwarding", "Stopped"]
+__all__ = ["FIRST", "SETTLE_SECONDS", "Forwarder", "Forwarding"]
 
 _log: Final = logging.getLogger("holdfast.server")
 _SECOND: Final = 1_000_000_000
@@ -41,10 +41,6 @@ _MOST_ATTEMPTS: Final = 8
 """About a minute and a half."""
 _SLOW: Final = 30.0
 """Seconds between attempts where somebody has to change something first."""
-
-
-class Stopped(Exception):  # noqa: N818 - it was asked for
-    """The wait was ended: the process is going."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +140,7 @@ class Forwarder:
     def catch_up(self) -> None:
         """Send what has settled until now, and wait for what settles within the next seconds.
 
-        Raises `Stopped`, and `ForwardingError` where another process took the destination or, unless patient,
+        Raises `ForwardingStopped`, and `ForwardingError` where another process took the destination or, unless patient,
         where the receiver wants nothing.
         """
         until = self._clock()
@@ -157,7 +153,7 @@ class Forwarder:
             self._rest(max(left, 0.01))
 
     def follow(self, every: float = 1.0) -> None:
-        """As `catch_up`, for good: until the wait is ended, which raises `Stopped`."""
+        """As `catch_up`, for good: until the wait is ended, which raises `ForwardingStopped`."""
         while True:
             self.send_settled()
             self._rest(every)
@@ -234,7 +230,7 @@ class Forwarder:
         while seconds > 0:
             step = min(seconds, _HOLD_NS / 4 / _SECOND)
             if self._wait(step):
-                raise Stopped
+                raise ForwardingStopped
             seconds -= step
             self._save()
 
