@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 
@@ -30,4 +31,5 @@ def test_a_span_that_breaks_its_schema_is_marked_with_what_is_wrong(
         threading.Event().wait(0.05)
     assert "<h3>Breaks its schema</h3>" in html
     assert "payload/order" in html
+    assert re.search(r'<b>order</b><bdi class="v-number">17</bdi> <em class="broken">17 is not of type', html)
     assert "<small>order 17</small>" in html

@@ -15,7 +15,7 @@ from web.sample_runs import HOSTILE_TEXT, SECOND, Story, send
 
 pytestmark = pytest.mark.usefixtures("filled")
 
-_STEP = re.compile(r'<li id="([^"]+)" class="step is-(\w+)')
+_STEP = re.compile(r'<li id="([^"]+)" class="tale is-(\w+)')
 
 
 def _text(html: str) -> str:
@@ -120,3 +120,41 @@ def test_events_are_shown_by_their_times_and_by_what_they_are_about(
 
 def _quoted(run_id: str) -> str:
     return quote(quote(run_id, safe=""), safe="")
+
+
+def test_controls_in_force_stand_with_what_they_decided(server: Listening, reader: Reader) -> None:
+    """The rules in words, from the record of the session; the numbers lead to the events."""
+    story = Story("held", utc_now_ns() - 60 * SECOND)
+    controls = {
+        "turns": {"most": 7},
+        "budget": {"usd": 0.5, "enforced": True},
+        "loop_guard": {"same_call_steer": 3, "same_call_stop": 10},
+        "permissions": {"mode": "read_only", "denied": ["rm"]},
+        "later kind": {"x": [1, {"y": None}]},
+    }
+    story.begin("Held", "held", attributes={"holdfast.controls": controls})
+    story.event("budget.exceeded", level="warning", payload={"detail": "0.6 of 0.5 usd"})
+    send(server.url, server.token, story.end().items)
+    html = reader.html("/runs/held")
+    told = _text(html)
+    assert "Turns at most 7" in told
+    assert "Budget $0.5 a session; it holds exceeded 1" in told
+    assert "Loop guard same call: word at 3, stop at 10" in told
+    assert "Permissions mode read_only, denied rm" in told
+    assert "Later kind x 1, y None" in told
+    assert '<a href="/runs/held/events?about=budget">exceeded 1</a>' in html
+
+
+def test_the_attempts_of_a_turn_stand_beside_each_other(server: Listening, reader: Reader) -> None:
+    """From the turn and from each of them: what failed, how long was waited, what came through."""
+    story = Story("tried", utc_now_ns() - 60 * SECOND).begin("Tried", "trier")
+    turn = story.open("turn 1", "agent:turn", span_id="turn")
+    error = {"type": "RateLimit", "message": "slow down", "category": "rate_limit"}
+    story.span("m", "agent:llm", turn, 0.5, status="failed", error=error)
+    story.wait(2)
+    story.span("m", "agent:llm", turn, 1, start={"span_id": "last"}, result_payload={"content": "ok"})
+    story.close(turn)
+    send(server.url, server.token, story.end().items)
+    for span in ("turn", "last"):
+        told = _text(reader.html(f"/runs/tried?span={span}"))
+        assert "Attempts 2 1. m 500 ms rate_limit: slow down 2. m 1.00 s, 2.00 s after the one before" in told

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, cast
 
@@ -42,7 +42,7 @@ class LineKind(StrEnum):
 class JsonLine:
     """One line. `key` is None inside arrays of plain values and at the top. `at` is the RFC 6901 pointer of a
     text that was clipped, where the whole of it can be fetched (None where the way there is too long for an
-    address); `note` says how much there is."""
+    address); `note` says how much there is. `broken` says how what begins here breaks its schema."""
 
     kind: LineKind
     key: str | None = None
@@ -50,6 +50,7 @@ class JsonLine:
     note: str = ""
     unfolded: bool = True
     at: str | None = None
+    broken: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +64,11 @@ class PayloadView:
     clipped: bool = False
 
 
-def show_payload(data: bytes | None, *, limit: int = _LINES) -> PayloadView | None:
-    """How to show some JSON; None for none at all. `limit` is the most lines."""
+def show_payload(
+    data: bytes | None, *, limit: int = _LINES, broken: Mapping[str, str] | None = None
+) -> PayloadView | None:
+    """How to show some JSON; None for none at all. `limit` is the most lines; `broken` says what is wrong where,
+    by RFC 6901 pointers."""
     if data is None or data == b"null":
         return None
     try:
@@ -72,7 +76,7 @@ def show_payload(data: bytes | None, *, limit: int = _LINES) -> PayloadView | No
     except ValueError:
         text = data[: _TEXT * 4].decode("utf-8", "replace")
         return PayloadView(size=len(data), plain=clean(text), clipped=len(data) > _TEXT * 4)
-    walk = _Walk(limit)
+    walk = _Walk(limit, broken or {})
     lines = tuple(walk.lines(None, value, "", 0))
     return PayloadView(size=len(data), lines=lines, chat=read_chat(value), clipped=walk.clipped)
 
@@ -87,18 +91,25 @@ def show_merged(start: bytes | None, finish: bytes | None) -> PayloadView | None
         merged = as_object(decode_json(start)) | as_object(decode_json(finish))
     except ValueError:
         return show_payload(finish)
-    walk = _Walk(_LINES)
+    walk = _Walk(_LINES, {})
     lines = tuple(walk.lines(None, merged, "", 0))
     return PayloadView(size=len(start) + len(finish), lines=lines, clipped=walk.clipped)
 
 
 class _Walk:
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, broken: Mapping[str, str]) -> None:
         self.left = limit
+        self._broken = broken
         self.clipped = False
         self._total = limit
 
     def lines(self, key: str | None, value: object, at: str | None, depth: int) -> Iterator[JsonLine]:
+        problem = "" if at is None else self._broken.get(at, "")
+        for line in self._lines(key, value, at, depth):
+            yield replace(line, broken=problem) if problem else line
+            problem = ""
+
+    def _lines(self, key: str | None, value: object, at: str | None, depth: int) -> Iterator[JsonLine]:
         self.left -= 1
         if isinstance(value, dict | list):
             yield from self._container(key, cast("dict[str, object] | list[object]", value), at, depth)

@@ -22,6 +22,8 @@ from holdfast.server.web.pages import (
 
 __all__ = [
     "AskedView",
+    "AttemptView",
+    "ControlView",
     "DensityBar",
     "DetailPart",
     "ErrorJump",
@@ -222,6 +224,32 @@ class RunHead:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ControlView:
+    """A control that was in force: its rule in words, and how often it decided what."""
+
+    label: str
+    rule: str
+    decided: tuple[Fact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AttemptView:
+    """One attempt of several. `waited` is the time since the one before, empty where there was none to speak of;
+    `x` and `width` are thousandths of the time of all of them."""
+
+    number: int
+    href: str
+    name: str
+    status: str
+    current: bool
+    waited: str
+    took: str
+    told: str
+    x: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RunOverview:
     """What stands beside the tree while no span is selected."""
 
@@ -231,6 +259,7 @@ class RunOverview:
     quality: tuple[QualityView, ...]
     quality_clipped: bool
     scores: tuple[Opinion, ...]
+    controls: tuple[ControlView, ...]
     events: tuple[EventView, ...]
     events_total: int
     attributes: Panel | None
@@ -254,6 +283,9 @@ class SpanDetail:
     facts: tuple[Fact, ...]
     error: ErrorView | None
     violations: tuple[ViolationView, ...]
+    controls: tuple[ControlView, ...]
+    attempts: tuple[AttemptView, ...]
+    story_href: str
     panels: tuple[Panel, ...]
     events: tuple[EventView, ...]
 

@@ -37,7 +37,10 @@ async def _opened(request: AnyRequest, run_id: str) -> OpenRun:
         open_run, services.queries, session.account_id, id_from_path(run_id), query, services.clock()
     )
     if found is None:
-        raise ApiError(404, ErrorCode.NOT_FOUND, _NO_RUN)
+        erasures = services.managed.erasures
+        gone = await asyncio.to_thread(erasures.erased_at, session.account_id, id_from_path(run_id))
+        said = _NO_RUN if gone is None else f"This run was erased {ago(gone, services.clock())}."
+        raise ApiError(404, ErrorCode.NOT_FOUND, said)
     return found
 
 

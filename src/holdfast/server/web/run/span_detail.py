@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from holdfast._clock import iso_utc
 from holdfast.server.services.clean_text import clean, one_line
@@ -14,8 +14,10 @@ from holdfast.server.stores.reads_spans import SpanRecord
 from holdfast.server.stores.run_views import RunRecord
 from holdfast.server.stores.schema import SPAN_AGGREGATE, SPAN_CLOSED_BY_SERVER, SPAN_CREATED
 from holdfast.server.web.format import duration, utc_text
-from holdfast.server.web.links import raw_path
+from holdfast.server.web.links import raw_path, run_path
 from holdfast.server.web.pages import Fact
+from holdfast.server.web.run.attempts import attempts_around
+from holdfast.server.web.run.control_views import control_views
 from holdfast.server.web.run.event_views import event_views
 from holdfast.server.web.run.feedback import run_scores
 from holdfast.server.web.run.pages import (
@@ -26,6 +28,7 @@ from holdfast.server.web.run.pages import (
     ViolationView,
 )
 from holdfast.server.web.run.query import RunQuery
+from holdfast.server.web.run.story import story_href
 from holdfast.server.web.run.tree_rows import span_name
 from holdfast.server.web.shown import (
     NOTHING,
@@ -37,7 +40,7 @@ from holdfast.server.web.shown import (
     tokens_title,
     total_tokens,
 )
-from holdfast.wire.vocabulary import CostSource, SpanStatus
+from holdfast.wire.vocabulary import CostSource, FacetKind, SpanStatus
 
 __all__ = ["run_overview", "span_detail"]
 
@@ -54,9 +57,18 @@ def span_detail(
     body = queries.spans.body(span.body_key)
     began = run.started_at if run.started_at is not None else run.begun_at
     place = tree.place(span.id)
+    violations = _violations(queries.spans.violations(run.key, span.id)) if span.violations else ()
     panels = (
-        panel("Input", show_payload(body.payload), raw_path(run.id, span=span.id, part="payload")),
-        panel("Result", show_payload(body.result_payload), raw_path(run.id, span=span.id, part="result")),
+        panel(
+            "Input",
+            show_payload(body.payload, broken=_broken(violations, "payload")),
+            raw_path(run.id, span=span.id, part="payload"),
+        ),
+        panel(
+            "Result",
+            show_payload(body.result_payload, broken=_broken(violations, "result")),
+            raw_path(run.id, span=span.id, part="result"),
+        ),
         panel(
             "Attributes",
             show_merged(body.attributes, body.finish_attributes),
@@ -76,7 +88,10 @@ def span_detail(
         notes=_notes(span, lost=place is not None and place in tree.lost),
         facts=_facts(span, began, now),
         error=show_error(body.error, span.error_type),
-        violations=_violations(queries.spans.violations(run.key, span.id)) if span.violations else (),
+        violations=violations,
+        controls=control_views(body.attributes, _event_counts(queries, run), run_path(run.id)),
+        attempts=() if place is None else attempts_around(queries, run, tree, place, query, now),
+        story_href=story_href(run.id, tree, span.id),
         panels=tuple(found for found in panels if found is not None),
         events=event_views(run, "", queries.runs.events(run.key, _EVENTS, span_id=span.id), query),
     )
@@ -102,6 +117,7 @@ def run_overview(queries: Queries, run: RunRecord, tree: SpanTree, query: RunQue
             for record in judged[:_QUALITY]
         ),
         quality_clipped=len(judged) > _QUALITY,
+        controls=control_views(body.attributes, _event_counts(queries, run), run_path(run.id)),
         events=event_views(run, "", queries.runs.events(run.key, _EVENTS), query),
         events_total=run.events,
         attributes=panel(
@@ -111,6 +127,10 @@ def run_overview(queries: Queries, run: RunRecord, tree: SpanTree, query: RunQue
         ),
         facts=_run_facts(run),
     )
+
+
+def _event_counts(queries: Queries, run: RunRecord) -> dict[str, int]:
+    return queries.facets.of_run(run.key, FacetKind.EVENT) if run.events else {}
 
 
 def _facts(span: SpanRecord, began: int, now: int) -> tuple[Fact, ...]:
@@ -189,6 +209,15 @@ def _violations(data: bytes | None) -> tuple[ViolationView, ...]:
         )
         for fields in map(as_object, found[:_VIOLATIONS])
     )
+
+
+def _broken(violations: Iterable[ViolationView], part: str) -> dict[str, str]:
+    """What is wrong with one part, by place."""
+    found: dict[str, str] = {}
+    for one in violations:
+        if one.part == part:
+            found[one.path] = f"{found[one.path]}; {one.message}" if one.path in found else one.message
+    return found
 
 
 def _jumps(queries: Queries, run: RunRecord, query: RunQuery, ids: Sequence[str]) -> tuple[ErrorJump, ...]:

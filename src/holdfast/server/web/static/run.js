@@ -99,12 +99,31 @@ function mark() {
   }
 }
 
+/** Buttons that copy a whole payload: only where the browser lets pages write to the clipboard. */
+function offerCopies() {
+  if (!navigator.clipboard) return;
+  for (const button of detail.querySelectorAll("[data-copy]")) button.hidden = false;
+}
+
+detail.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-copy]");
+  if (!button) return;
+  try {
+    await navigator.clipboard.writeText(await (await fetch(button.dataset.copy)).text());
+    button.textContent = "copied";
+  } catch {
+    button.textContent = "not copied";
+  }
+  setTimeout(() => { button.textContent = "copy"; }, 2000);
+});
+
 async function showDetail() {
   const mine = ++asked;
   const part = await fetchPart("detail", location.search);
   if (mine !== asked) return; // another was chosen meanwhile
   detail.innerHTML = part.html;
   localise(detail);
+  offerCopies();
 }
 
 async function showTree() {
@@ -265,6 +284,7 @@ follow(async () => {
   if (end) scroll.scrollTop = scroll.scrollHeight;
   if (detail.querySelector("[data-unsettled]") && !detail.contains(document.getSelection()?.anchorNode ?? null)) await showDetail();
 });
+offerCopies();
 measure();
 addEventListener("resize", () => { measure(); fill(); });
 space();
