@@ -26,8 +26,6 @@ __all__ = ["LOOK", "Range", "RunList", "RunListFilter", "RunListSlice", "RunPlac
 
 LOOK: Final = 10_000
 """How many runs are looked at in one stretch, and how many of the newest a list sorted by tokens is made of."""
-_SECONDS: Final = 0.04
-"""After that much looking a list that is not full says how far it got."""
 _LEADING: Final = (
     FacetKind.FAILURE,
     FacetKind.EVENT,
@@ -97,8 +95,10 @@ _KNOWN_COST: Final = _i.cost_reported + _i.cost_computed + _i.cost_estimated > 0
 
 @dataclass(frozen=True, slots=True)
 class _Lane:
-    """The index that leads. `along` are the conditions that it answers, `beside` the others."""
+    """The index that leads. `along` are the conditions that it answers, `beside` the others; `look` is the length
+    of a stretch."""
 
+    look: int
     source: FromClause
     index: str
     value: ColumnElement[int]
@@ -112,7 +112,7 @@ class _Lane:
         query = self._indexed(query.order_by(*self._order(down=down)))
         if start is not None:
             query = query.where(self._beyond(start, down=down))
-        return query.offset(LOOK - 1).limit(1)
+        return query.offset(self.look - 1).limit(1)
 
     def records(self, start: RunPlace | None, end: RunPlace | None, *, down: bool) -> _Query:
         """The runs between the two places (`start` is not among them), with all conditions."""
@@ -145,10 +145,15 @@ class _Lane:
 
 
 class RunList:
-    """Each method is one read of its own, in the calling thread."""
+    """Each method is one read of its own, in the calling thread.
 
-    def __init__(self, store: Store) -> None:
+    `look` runs are looked at in one stretch; after `seconds` of it a list that is not full is left so.
+    """
+
+    def __init__(self, store: Store, *, look: int = LOOK, seconds: float = 0.04) -> None:
         self._engine = store.reader
+        self._look = look
+        self._seconds = seconds
 
     def page(
         self,
@@ -163,9 +168,9 @@ class RunList:
         there is one page: the most among the newest that are looked at."""
         if order is RunOrder.TOKENS:
             return self._most_tokens(wanted, limit)
-        lane, down = _lane(wanted, order), after is None
+        lane, down = _lane(wanted, order, self._look), after is None
         with self._engine.connect() as connection:
-            found, reached = _walk(connection, lane, limit + 1, before if down else after, down=down)
+            found, reached = self._walk(connection, lane, limit + 1, before if down else after, down=down)
         more = len(found) > limit
         runs = found[:limit]
         beyond = _place(runs[-1], order) if more else reached
@@ -182,12 +187,14 @@ class RunList:
     def count_newer(self, wanted: RunListFilter, than: RunPlace, most: int) -> int:
         """How many runs have come above a place of the list of the newest, at most `most`."""
         with self._engine.connect() as connection:
-            found, _ = _walk(connection, _lane(wanted, RunOrder.NEWEST), most, than, down=False)
+            found, _ = self._walk(
+                connection, _lane(wanted, RunOrder.NEWEST, self._look), most, than, down=False
+            )
         return len(found)
 
     def of_keys(self, wanted: RunListFilter, keys: Collection[int]) -> dict[int, RunRecord]:
         """Those of the runs with these keys that are wanted, by key."""
-        lane = _lane(wanted, RunOrder.NEWEST)
+        lane = _lane(wanted, RunOrder.NEWEST, self._look)
         joined = RUNS_WITH_NAMES
         if lane.source is run_facets:
             joined = joined.join(run_facets, lane.key == _i.key)
@@ -195,32 +202,31 @@ class RunList:
         with self._engine.connect() as connection:
             return {run.key: run for run in map(_record, connection.execute(query))}
 
+    def _walk(
+        self, connection: Connection, lane: _Lane, limit: int, start: RunPlace | None, *, down: bool
+    ) -> tuple[list[RunRecord], RunPlace | None]:
+        """The runs, and where it stopped for its time."""
+        deadline = time.monotonic() + self._seconds
+        found: list[RunRecord] = []
+        while True:
+            end = None
+            if lane.beside:
+                end = _found_place(connection.execute(lane.edge(start, down=down)).first())
+            query = lane.records(start, end, down=down).limit(limit - len(found))
+            found += [_record(row) for row in connection.execute(query)]
+            if len(found) == limit or end is None:
+                return found, None
+            if time.monotonic() > deadline:
+                return found, end
+            start = end
+
     def _most_tokens(self, wanted: RunListFilter, limit: int) -> RunListSlice:
-        lane = _lane(wanted, RunOrder.NEWEST)
+        lane = _lane(wanted, RunOrder.NEWEST, self._look)
         with self._engine.connect() as connection:
             end = _found_place(connection.execute(lane.edge(None, down=True)).first())
             query = lane.records(None, end, down=True).order_by(None).order_by(_TOKENS.desc(), _i.key.desc())
             runs = [_record(row) for row in connection.execute(query.limit(limit))]
         return RunListSlice(runs=runs, newer=None, older=None, reached=None if end is None else end.value)
-
-
-def _walk(
-    connection: Connection, lane: _Lane, limit: int, start: RunPlace | None, *, down: bool
-) -> tuple[list[RunRecord], RunPlace | None]:
-    """The runs, and where it stopped for its time."""
-    deadline = time.monotonic() + _SECONDS
-    found: list[RunRecord] = []
-    while True:
-        end = None
-        if lane.beside:
-            end = _found_place(connection.execute(lane.edge(start, down=down)).first())
-        query = lane.records(start, end, down=down).limit(limit - len(found))
-        found += [_record(row) for row in connection.execute(query)]
-        if len(found) == limit or end is None:
-            return found, None
-        if time.monotonic() > deadline:
-            return found, end
-        start = end
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> RunRecord:
@@ -239,35 +245,39 @@ def _place(run: RunRecord, order: RunOrder) -> RunPlace:
     return RunPlace(run.begun_at, run.key)
 
 
-def _lane(wanted: RunListFilter, order: RunOrder) -> _Lane:
+def _lane(wanted: RunListFilter, order: RunOrder, look: int) -> _Lane:
     beside = _beside(wanted)
     if order is RunOrder.COST:
         along = [_i.account_id == wanted.account_id, *_between(_i.cost_nano, wanted.cost)]
         beside += [*_plain(wanted), *_times(_i.begun_at, wanted), *_between(_i.duration, wanted.duration)]
         if wanted.cost:
             beside.append(_KNOWN_COST)
-        return _Lane(instances, "ix_instances_cost", _i.cost_nano, _i.key, along, beside + _facets(wanted))
+        return _Lane(
+            look, instances, "ix_instances_cost", _i.cost_nano, _i.key, along, beside + _facets(wanted)
+        )
     if order is RunOrder.DURATION:
         along = [_i.account_id == wanted.account_id, _i.duration.is_not(None)]
         along += _between(_i.duration, wanted.duration)
         beside += [*_plain(wanted), *_times(_i.begun_at, wanted), *_costs(wanted)]
-        return _Lane(instances, "ix_instances_duration", _i.duration, _i.key, along, beside + _facets(wanted))
+        return _Lane(
+            look, instances, "ix_instances_duration", _i.duration, _i.key, along, beside + _facets(wanted)
+        )
     beside += [*_costs(wanted), *_between(_i.duration, wanted.duration)]
     leading = min(wanted.facets, key=lambda facet: _LEADING.index(facet[0]), default=None)
     if leading is not None:
         along = [is_facet(wanted.account_id, *leading), *_times(_f.begun_at, wanted)]
         beside += [*_plain(wanted), *_facets(wanted, but=leading)]
-        return _Lane(run_facets, "ix_run_facets_begun", _f.begun_at, _f.instance_key, along, beside)
+        return _Lane(look, run_facets, "ix_run_facets_begun", _f.begun_at, _f.instance_key, along, beside)
     along = [_i.account_id == wanted.account_id, *_times(_i.begun_at, wanted)]
     if wanted.agent_id is not None:
         along.append(_i.agent_id == wanted.agent_id)
         if wanted.status is not None:
             beside.append(_i.status == wanted.status)
-        return _Lane(instances, "ix_instances_agent_begun", _i.begun_at, _i.key, along, beside)
+        return _Lane(look, instances, "ix_instances_agent_begun", _i.begun_at, _i.key, along, beside)
     if wanted.status is not None:
         along.append(_i.status == wanted.status)
-        return _Lane(instances, "ix_instances_status_begun", _i.begun_at, _i.key, along, beside)
-    return _Lane(instances, "ix_instances_begun", _i.begun_at, _i.key, along, beside)
+        return _Lane(look, instances, "ix_instances_status_begun", _i.begun_at, _i.key, along, beside)
+    return _Lane(look, instances, "ix_instances_begun", _i.begun_at, _i.key, along, beside)
 
 
 def _beside(wanted: RunListFilter) -> list[ColumnElement[bool]]:
