@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +58,12 @@ class _Client:
     def record(self, run_id: str, spans: int = SPANS) -> None:
         items: list[Any] = [_item("agent_instances/register", id=run_id, agent_id="bench")]
         for _ in range(spans):
-            span = {"id": new_id(), "schema_name": "agent:tool", "name": "t", "status": "complete"}
+            span: dict[str, Any] = {
+                "id": new_id(),
+                "schema_name": "agent:tool",
+                "name": "t",
+                "status": "complete",
+            }
             span |= {"started_at": time.time_ns(), "finished_at": time.time_ns(), "payload": {"text": WORDS}}
             items.append(_item("agent_spans/create", agent_instance_id=run_id, **span))
         items.append(_item("agent_instances/finish", agent_instance_id=run_id))
@@ -98,9 +104,9 @@ def _longest(client: _Client, work: Callable[[], None]) -> tuple[float, float, i
 
 
 def _measured(client: _Client, data: Path, runs: list[str]) -> list[Line]:
-    lines = [_line("nothing else", *_longest(client, lambda: threading.Event().wait(5.0) and None))]
+    lines = [_line("nothing else", *_longest(client, _nothing))]
     for number in (1, 2, 3):
-        found = _longest(client, lambda number=number: _backup(data, number))
+        found = _longest(client, partial(_backup, data, number))
         lines.append(_line(f"`holdfast backup`, time {number}", *found))
     lines.append(_line("VACUUM INTO instead", *_longest(client, lambda: _vacuum_into(data))))
     half = len(runs) // 2
@@ -116,6 +122,10 @@ def _measured(client: _Client, data: Path, runs: list[str]) -> list[Line]:
     found = _longest(client, lambda: erase(runs[half : half + 1], rewrite=True))
     lines.append(_line("erasing 1 run, and writing the file anew", *found))
     return lines
+
+
+def _nothing() -> None:
+    threading.Event().wait(5.0)
 
 
 def _backup(data: Path, number: int) -> None:

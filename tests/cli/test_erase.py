@@ -29,7 +29,7 @@ def _recorded(url: str, token: str, agent: str, *, runs: int = 2) -> list[str]:
 
 
 @pytest.fixture
-def record(tmp_path, monkeypatch) -> Path:
+def record(tmp_path: Path, monkeypatch) -> Path:
     """The directory of a database with two runs of each of two agents, which no server has open."""
     data = tmp_path / "alone"
     with background_server(ServerConfig(data=data, port=0)) as server:

@@ -32,7 +32,7 @@ def _erase(api: Api, **details: Any) -> dict[str, Any]:
 
     def complete() -> bool:
         receipt.update(api.get(f"/erasures/{receipt['id']}")[1]["details"])
-        return receipt["state"] == "complete"
+        return bool(receipt["state"] == "complete")
 
     wait_until(complete)
     return receipt

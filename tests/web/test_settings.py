@@ -126,6 +126,9 @@ def test_erasures_are_listed(reader: Reader, server: Listening) -> None:
         run_id = api.run("short-lived")
         api.post("/erasures", {"details": {"where": 'run = "short-lived"'}})
         api.bulk([{"_type": "agent_instances/start", "idempotency_key": "k", "agent_instance_id": run_id}])
+    gone = reader.get("/runs/short-lived")
+    assert gone.status == 404
+    assert b"This run was erased just now." in gone.data
     row = _rows(reader.get("/settings").data.decode(), "retention")[-1]
     assert row.startswith("just now asked for with this machine")
     assert row.endswith('run = "short-lived" 1 1')

@@ -19,12 +19,12 @@ from holdfast.server.services.reading import invalid
 from holdfast.server.services.run_words import moment_of, parse_conditions
 from holdfast.server.stores.agents import find_named_agent
 from holdfast.server.stores.base import Store, WriteTransaction
-from holdfast.server.stores.erasing import found_runs, next_runs
+from holdfast.server.stores.erasing import found_runs, is_any
 from holdfast.server.stores.reach import Reach
 from holdfast.server.stores.reads_api import Window
 from holdfast.server.stores.receipts import ReceiptRow, add_receipt, find_receipt, receipts_page
 from holdfast.server.stores.run_selection import Selection
-from holdfast.server.stores.tombstones import dropped_by_receipt
+from holdfast.server.stores.tombstones import dropped_by_receipt, erased_at
 from holdfast.wire.envelopes import Listed, Shown
 from holdfast.wire.erasing import ErasureAsk, ErasureDetails, ErasureFound, ErasureSelection
 from holdfast.wire.vocabulary import ErasureCause, ErasureState
@@ -64,7 +64,7 @@ class Erasures:
 
         def selection(now: int) -> Selection:
             wanted = Selection(reach=who.reach, arrived_before=now, run_ids=[run_id])
-            if not next_runs(self._store, wanted, 0, 1):
+            if not is_any(self._store, wanted):
                 raise not_found("agent instance", run_id)
             return wanted
 
@@ -91,6 +91,11 @@ class Erasures:
             found, total = receipts_page(connection, who.account_id, _asker(who), window)
             dropped = dropped_by_receipt(connection, [row.id for row in found])
         return listed([_details(row, dropped.get(row.id, 0)) for row in found], total, window)
+
+    def erased_at(self, account_id: str, run_id: str) -> int | None:
+        """When the run with that id was erased, nanoseconds since 1970, as long as that is remembered."""
+        with self._store.reader.connect() as connection:
+            return erased_at(connection, account_id, run_id)
 
     def _ask(
         self, who: Principal, key: str | None, action: str, selection: Callable[[int], Selection]

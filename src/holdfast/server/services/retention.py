@@ -12,7 +12,7 @@ from holdfast.server.services.new_ids import new_pfid
 from holdfast.server.services.reading import invalid
 from holdfast.server.stores.agents import find_named_agent
 from holdfast.server.stores.base import Store, WriteTransaction
-from holdfast.server.stores.erasing import next_runs
+from holdfast.server.stores.erasing import is_any
 from holdfast.server.stores.places import find_account
 from holdfast.server.stores.reach import Reach
 from holdfast.server.stores.receipts import ReceiptRow, add_receipt
@@ -122,7 +122,7 @@ class Retention:
                 other_than=own if rule.agent_id is None else [],
                 ended_before=max(0, now - rule.keep),
             )
-            if next_runs(self._store, selection, 0, 1):
+            if is_any(self._store, selection):
                 asked.append(self._write(selection, now))
         return asked
 

@@ -26,6 +26,7 @@ __all__ = [
     "drop_told_of_agent",
     "found_runs",
     "hidden_runs",
+    "is_any",
     "next_runs",
     "still_selected",
 ]
@@ -48,6 +49,12 @@ def found_runs(store: Store, selection: Selection) -> Found:
     with store.reader.connect() as connection:
         row = connection.execute(sums.where(selected(selection))).one()
     return Found(runs=row[0], live=row[1], spans=int(row[2] or 0), events=int(row[3] or 0))
+
+
+def is_any(store: Store, selection: Selection) -> bool:
+    """Whether anything is selected. Found by an index, where `next_runs` would walk through all runs."""
+    with store.reader.connect() as connection:
+        return connection.execute(select(_i.key).where(selected(selection)).limit(1)).first() is not None
 
 
 def next_runs(store: Store, selection: Selection, after: int, limit: int) -> list[int]:

@@ -9,7 +9,14 @@ from sqlalchemy import Connection, bindparam, delete, func, insert, select, upda
 
 from holdfast.server.stores.schema_retention import tombstones
 
-__all__ = ["add_tombstones", "count_dropped", "drop_tombstones", "dropped_by_receipt", "erased_among"]
+__all__ = [
+    "add_tombstones",
+    "count_dropped",
+    "drop_tombstones",
+    "dropped_by_receipt",
+    "erased_among",
+    "erased_at",
+]
 
 _t = tombstones.c
 
@@ -19,6 +26,14 @@ def erased_among(connection: Connection, account_id: str, run_ids: Collection[st
     by_hash = {_digest(account_id, run_id): run_id for run_id in run_ids}
     wanted = select(_t.id_hash).where(_t.account_id == account_id, _t.id_hash.in_(by_hash))
     return [by_hash[bytes(found)] for found in connection.execute(wanted).scalars()]
+
+
+def erased_at(connection: Connection, account_id: str, run_id: str) -> int | None:
+    """When the run was erased, nanoseconds since 1970."""
+    wanted = select(_t.erased_at).where(
+        _t.account_id == account_id, _t.id_hash == _digest(account_id, run_id)
+    )
+    return connection.execute(wanted).scalar()
 
 
 def add_tombstones(

@@ -13,6 +13,7 @@ from litestar.response import Stream
 from holdfast.errors import ApiError
 from holdfast.server.services.access import browser_session, services_of
 from holdfast.server.web.answers import AnyRequest, html, shell_of
+from holdfast.server.web.format import ago
 from holdfast.server.web.links import id_from_path
 from holdfast.server.web.pages import Shown
 from holdfast.server.web.run.actions import RUN_ACTIONS
