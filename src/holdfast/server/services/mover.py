@@ -18,6 +18,7 @@ from holdfast.server.stores.moving_state import (
     erasures_left,
     forget_erasures,
     give_back,
+    longest_kept,
     open_batches,
     take_over,
 )
@@ -39,6 +40,11 @@ _ERASURES: Final = 2_000
 _NOTHING: Final = -1
 _LOOK_AT_ALL: Final = 24 * 3600 * _SECOND
 """So often runs are looked for from the beginning: clocks go back, and copies bring old runs."""
+_PURGE_EVERY: Final = 3600 * _SECOND
+"""It rewrites files, whole months of them."""
+_DAY: Final = 24 * 3600 * _SECOND
+_SPARE_DAYS: Final = 90
+"""The span store drops what is so much over its time. Until then it is erased run by run, with a receipt."""
 _LEAST_EVERY: Final = 0.2
 _MOST_EVERY: Final = 30.0
 
@@ -85,6 +91,9 @@ class Mover:
         self._me = new_id()
         self._done_until = _NOTHING  # everything settled that last changed up to then has been moved
         self._looked_at_all = _NOTHING
+        self._erased = True  # a former process may have left some in the files
+        self._purged_at = _NOTHING
+        self._days: int | None = _NOTHING  # not known what is set
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._run, name="holdfast-mover", daemon=True)
         self._thread.start()
@@ -136,14 +145,25 @@ class Mover:
         return take_over(transaction, self._me, now, now + _MINE_FOR)
 
     def _tidy(self) -> None:
-        """Take away what was written of batches that were not finished, and what was erased."""
+        """Take away what was written of batches that were not finished, and what was erased; tell the span store for
+        how long anything is kept at most."""
         with self._store.reader.connect() as connection:
             unfinished = batches_left(connection)
         if unfinished:
             self._store.span_writes.drop_batches(unfinished)
             in_transaction(self._store, lambda transaction: close_batches(transaction, unfinished))
         while not self._closing.is_set() and erase_moved(self._store):
-            pass
+            self._erased = True
+        now = self._clock()
+        if self._erased and now - self._purged_at > _PURGE_EVERY:
+            self._store.span_writes.purge()
+            self._erased, self._purged_at = False, now
+        with self._store.reader.connect() as connection:
+            longest = longest_kept(connection)
+        days = None if longest is None else longest // _DAY + _SPARE_DAYS
+        if days != self._days:
+            self._store.span_writes.keep_for(days)
+            self._days = days
 
     def _move(self, runs: Sequence[SettledRun]) -> tuple[int, set[int]]:
         """How many rows were moved, and when those runs changed last of which something stayed."""

@@ -8,7 +8,9 @@ from typing import Final
 from sqlalchemy import Connection, delete, func, insert, select, update
 
 from holdfast.server.stores.base import WriteTransaction
+from holdfast.server.stores.schema import accounts
 from holdfast.server.stores.schema_columnar import moved_runs, span_batches, span_erasures, span_mover
+from holdfast.server.stores.schema_retention import retention
 
 __all__ = [
     "anything_moved",
@@ -17,6 +19,7 @@ __all__ = [
     "erasures_left",
     "forget_erasures",
     "give_back",
+    "longest_kept",
     "newest_batch",
     "open_batches",
     "take_over",
@@ -83,6 +86,17 @@ def erasures_left(connection: Connection, limit: int) -> list[tuple[str, int]]:
     e = span_erasures.c
     wanted = select(e.account_id, e.instance_key).order_by(e.instance_key).limit(limit)
     return [(row.account_id, row.instance_key) for row in connection.execute(wanted)]
+
+
+def longest_kept(connection: Connection) -> int | None:
+    """The longest time, in nanoseconds, that any account keeps runs; None where one keeps any for ever."""
+    every = retention.c.agent_id == ""
+    ends = select(retention.c.account_id).where(every, retention.c.keep.is_not(None))
+    for_ever = select(accounts.c.id).where(accounts.c.id.not_in(ends)).limit(1)
+    some_for_ever = select(retention.c.account_id).where(retention.c.keep.is_(None)).limit(1)
+    if any(connection.execute(wanted).first() is not None for wanted in (for_ever, some_for_ever)):
+        return None
+    return connection.execute(select(func.max(retention.c.keep))).scalar()
 
 
 def forget_erasures(transaction: WriteTransaction, keys: Collection[int]) -> None:

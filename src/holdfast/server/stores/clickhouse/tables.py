@@ -50,7 +50,7 @@ CREATE TABLE IF NOT EXISTS {name} ({columns})
 ENGINE = ReplacingMergeTree(version)
 PARTITION BY toYYYYMM(fromUnixTimestamp64Nano(filed_at, 'UTC'))
 ORDER BY (account_id, instance_key, id)
-SETTINGS index_granularity = 1024
+SETTINGS index_granularity = 1024, ttl_only_drop_parts = 1
 """
 
 

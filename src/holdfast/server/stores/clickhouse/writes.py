@@ -22,7 +22,7 @@ __all__ = ["MovedWrites", "SpanStoreSize"]
 _SPAN_ROW: Final = (*FILING, *SPAN_COLUMNS, *BODY_COLUMNS)
 _EVENT_ROW: Final = (*FILING, *EVENT_COLUMNS)
 _RUNS_AT_ONCE: Final = 2_000
-_END: Final = "toDateTime(least(intDiv(filed_at, 1000000000) + {seconds}, 4294967295))"
+_END: Final = "toDateTime(least(intDiv({received}, 1000000000) + {seconds}, 4294967295))"
 """Their type for this ends in 2106, and begins anew behind that."""
 
 
@@ -57,8 +57,8 @@ class MovedWrites:
             )
 
     def erase(self, runs: Collection[tuple[str, int]]) -> None:
-        """Take away runs, given by account and key. They cannot be read any more when this returns; the files
-        that hold them are rewritten without them soon after."""
+        """Take away runs, given by account and key. They cannot be read any more when this returns, but lie in
+        the files until `purge`."""
         by_account: dict[str, list[int]] = {}
         for account_id, key in runs:
             by_account.setdefault(account_id, []).append(key)
@@ -70,15 +70,19 @@ class MovedWrites:
                         "AND instance_key IN {runs:Array(Int64)}",
                         {"account": account_id, "runs": keys[at : at + _RUNS_AT_ONCE]},
                     )
+
+    def purge(self) -> None:
+        """Have the files that hold erased rows written again without them, in the background."""
+        for table in (SPANS, EVENTS):
             self._database.run(f"ALTER TABLE {table} APPLY DELETED MASK")
 
     def keep_for(self, days: int | None) -> None:
-        """Let the span store drop by itself what was filed longer ago than that many days; None: nothing."""
-        for table in (SPANS, EVENTS):
+        """Let the span store drop files by itself in which everything was received longer ago than that many
+        days; None: nothing."""
+        for table, received in ((SPANS, "updated_at"), (EVENTS, "inserted_at")):
             if days is not None:
-                self._database.run(
-                    f"ALTER TABLE {table} MODIFY TTL {_END.format(seconds=int(days) * 86_400)}"
-                )
+                end = _END.format(received=received, seconds=days * 86_400)
+                self._database.run(f"ALTER TABLE {table} MODIFY TTL {end}")
             elif self._has_ttl(table):
                 self._database.run(f"ALTER TABLE {table} REMOVE TTL")
 
@@ -92,6 +96,10 @@ class MovedWrites:
         return SpanStoreSize(
             spans=rows.get(SPANS, 0), events=rows.get(EVENTS, 0), bytes=sum(size for _, _, size in found)
         )
+
+    def dropping(self) -> int:
+        """How many of the tables drop rows by their age."""
+        return sum(map(self._has_ttl, (SPANS, EVENTS)))
 
     def _has_ttl(self, table: str) -> bool:
         ((text,),) = self._database.rows(
