@@ -48,8 +48,8 @@ format: $(READY) ## Format and mend what ruff can
 bench: $(READY) ## Measure against the named peers and print the table
 	@$(BIN)/python -m benchmarks $(ARGS)
 
-screenshots: $(READY) ## Make the pictures of the docs from the demo
-	@$(BIN)/python docs/make_screenshots.py
+screenshots: $(READY) ## Make the pictures of the docs (REAL=folder: of every page over real runs, into that folder)
+	@$(BIN)/python docs/make_screenshots.py $(REAL)
 
 clean: ## Remove .venv and caches
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis dist build

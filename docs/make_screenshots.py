@@ -1,11 +1,19 @@
-"""Makes the pictures in `docs/img` from made-up runs on a server of its own. Run by `make screenshots`."""
+"""Makes the pictures in `docs/img` from made-up runs on a server of its own. Run by `make screenshots`.
+
+`make screenshots REAL=folder` makes pictures of every page over the recorded real runs instead, into that folder:
+they are not ours to publish.
+"""
 
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
-import tempfile
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from playwright.sync_api import Page, expect, sync_playwright
 
@@ -13,11 +21,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "tests"))
 
 from holdfast._clock import utc_now_ns
 from holdfast.server.config import ServerConfig
-from holdfast.server.running import background_server
+from holdfast.server.running import Listening, background_server
 from needs import need_chromium
+from server.client import Api
 from web.sample_runs import SECOND, Item, Story, refund_run, send, usage
 
 IMAGES = Path(__file__).parent / "img"
+REAL_RUNS = Path(__file__).resolve().parents[2] / "shared" / "data"
 RUN = "0190a5c2-7d1e-7c44-9f0b-3b1f5e8d2a61"
 EARLIER = "0190a5c2-7d1e-7c44-9f0b-3b1f5e8d2a60"
 
@@ -87,27 +97,90 @@ def _shoot(page: Page, url: str, theme: str) -> None:
     page.screenshot(path=IMAGES / f"chat-{theme}.png")
 
 
-def main() -> None:
-    IMAGES.mkdir(exist_ok=True)
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        background_server(ServerConfig(data=Path(folder), port=0)) as server,
-        sync_playwright() as playwright,
-    ):
-        send(server.url, server.token, _runs(utc_now_ns()))
+def _shoot_others(page: Page, url: str, images: Path, run: str) -> None:
+    """The pages that look the same in either theme, but for the colours."""
+    pages = {
+        "story": f"/runs/{run}/story",
+        "events": f"/runs/{run}/events",
+        "failures": "/failures?within=all",
+        "agents": "/agents?within=all",
+        "quality": "/quality",
+        "settings": "/settings",
+    }
+    for name, path in pages.items():
+        page.goto(url + path)
+        page.screenshot(path=images / f"{name}.png")
+    page.goto(f"{url}/agents?within=all")
+    page.locator("[data-rows] [data-open]").first.click()
+    page.screenshot(path=images / "agent.png", full_page=True)
+
+
+def _judge(server: Listening) -> None:
+    """Scores and quality records, for the pages that show them."""
+    with Api(server.url, server.token) as api:
+        runs = api.get("/agent_instance?pagination[page_size]=60")[1]["summaries"]
+        for number, run in enumerate(runs):
+            score = {"agent_instance_id": run["id"], "name": "helpful", "value": (number * 7 % 10) / 10 + 0.1}
+            api.post("/score", {"details": score})
+        for run, value, comment in zip(
+            runs, (1, 0, 1), ("Right at once.", "It forgot the invoice.", ""), strict=False
+        ):
+            thumb = {"agent_instance_id": run["id"], "name": "thumb", "value": value, "comment": comment}
+            api.post("/score", {"details": thumb | {"author": "ada"}})
+
+
+def _real(folder: Path) -> None:
+    """Every page over the recorded real runs: to be looked at, not to be kept in the repository."""
+    folder.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory() as home, _console(Path(home)) as (server, page):
+        environment = {**os.environ, "HOLDFAST_URL": server.url, "HOLDFAST_TOKEN": server.token}
+        environment["HOLDFAST_SPOOL"] = f"{home}/spool"
+        files = [
+            str(file)
+            for file in sorted(REAL_RUNS.glob("*.jsonl.gz"))
+            if file.name != "provider_http.jsonl.gz"
+        ]
+        command = [sys.executable, "-m", "holdfast.cli", "import", *files]
+        subprocess.run(command, env=environment, check=True)  # noqa: S603 - our own command
+        with Api(server.url, server.token) as api:
+            listed = api.get("/agent_instance?sorting=-inserted_at&pagination[page_size]=100")[1]["summaries"]
+        run = listed[len(listed) // 2]["id"]
+        for name, path in {"overview": "/?within=all", "runs": "/runs", "run": f"/runs/{run}"}.items():
+            page.goto(server.url + path)
+            page.screenshot(path=folder / f"{name}.png", full_page=True)
+        _shoot_others(page, server.url, folder, run)
+
+
+@contextmanager
+def _console(data: Path) -> Generator[tuple[Listening, Page]]:
+    """A server, and a page of a browser that is logged in to it."""
+    with background_server(ServerConfig(data=data, port=0)) as server, sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=need_chromium(), args=["--no-sandbox", "--disable-gpu", "--disable-quic"]
         )
         context = browser.new_context(viewport={"width": 1440, "height": 810}, color_scheme="light")
         page = context.new_page()
         page.goto(server.login_url)
+        yield server, page
+        browser.close()
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        _real(Path(sys.argv[1]))
+        return
+    IMAGES.mkdir(exist_ok=True)
+    with TemporaryDirectory() as folder, _console(Path(folder)) as (server, page):
+        send(server.url, server.token, _runs(utc_now_ns()))
+        _judge(server)
         for theme in ("light", "dark"):
             page.emulate_media(color_scheme="dark" if theme == "dark" else "light")
             _shoot(page, server.url, theme)
+        page.emulate_media(color_scheme="light")
+        _shoot_others(page, server.url, IMAGES, RUN)
         page.set_viewport_size({"width": 360, "height": 740})
         page.goto(f"{server.url}/runs")
         page.screenshot(path=IMAGES / "list-narrow.png")
-        browser.close()
 
 
 if __name__ == "__main__":
