@@ -14,7 +14,16 @@ from holdfast.server.stores.reads_api import Window
 from holdfast.server.stores.schema import agents, instances
 from holdfast.server.stores.schema_scores import scores
 
-__all__ = ["DayOfScores", "ScoreFilter", "ScoreReads", "ScoreRow", "drop_score", "keep_score", "run_key", "thumb_id"]
+__all__ = [
+    "DayOfScores",
+    "ScoreFilter",
+    "ScoreReads",
+    "ScoreRow",
+    "drop_score",
+    "keep_score",
+    "run_key",
+    "thumb_id",
+]
 
 _DAY = 24 * 3_600_000_000_000
 _MOST_SUMMED = 100_000
@@ -23,12 +32,13 @@ _i = instances.c
 
 
 class ScoreRow(Struct, frozen=True, kw_only=True):
-    """A row of `scores`, with the id of its run."""
+    """A row of `scores`, with its run: its id, and what it is called where it has a name."""
 
     account_id: str
     id: str
     instance_key: int
     run_id: str
+    run_name: str | None = None
     span_id: str | None
     name: str
     value: float
@@ -84,7 +94,7 @@ def keep_score(connection: Connection, row: ScoreRow) -> ScoreRow | None:
         kept = ScoreRow(**(asdict(row) | {"inserted_at": known.inserted_at}))
         drop_score(connection, row.account_id, row.id)
     values = asdict(kept)
-    del values["run_id"]
+    del values["run_id"], values["run_name"]
     connection.execute(insert(scores).values(values))
     return kept
 
@@ -161,7 +171,9 @@ class ScoreReads:
 
 
 def _rows() -> Select[Any]:
-    return select(scores, _i.id.label("run_id")).join(instances, _i.key == _s.instance_key)
+    return select(scores, _i.id.label("run_id"), func.coalesce(_i.name, _i.root_name).label("run_name")).join(
+        instances, _i.key == _s.instance_key
+    )
 
 
 def _within(reach: Reach) -> Select[Any]:

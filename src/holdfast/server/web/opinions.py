@@ -34,7 +34,7 @@ def show_opinion(row: ScoreRow, now: int) -> Opinion:
         tone = "up" if row.value else "down"
     return Opinion(
         href=run_path(row.run_id),
-        run=one_line(row.run_id, 80),
+        run=one_line(row.run_name or row.run_id, 80),
         name=one_line(row.name, 80),
         value=tone or score_number(row.value),
         tone=tone,
