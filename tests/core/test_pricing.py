@@ -179,3 +179,9 @@ def test_a_model_without_a_price_is_logged_once(caplog: pytest.LogCaptureFixture
             assert book.quote("nonesuch") is None
         assert book.find("silent") is None
     assert [record.args for record in caplog.records] == [("nonesuch",)]
+
+
+@pytest.mark.parametrize("name", ["a/" * 50_000, "x" * 100_000, "/", "", "a/b/c/d/e/f.g"])
+def test_names_from_anywhere_are_no_models(name: str) -> None:
+    """A name that is long, or deep, or empty has no price, and is no work."""
+    assert not prices.cost(name, UsageSnapshot(1)).known

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 __all__ = ["PriceCatalogue"]
 
 _CACHED_MODELS: Final = 1024
+_LONGEST_NAME: Final = 200
+_DEEPEST: Final = 4
+"""Parts before slashes, such as those of `openrouter/anthropic/…`."""
 
 
 class PriceCatalogue:
@@ -30,10 +33,17 @@ class PriceCatalogue:
         self._models: dict[str, ModelInfo | None] = {}
         self._pricing: dict[int, tuple[ModelPrice, ModelPricing | None]] = {}
 
+    def has_met(self, model: str) -> bool:
+        """Whether the name has been looked up before: the first time takes a millisecond, later ones a
+        thousandth of it."""
+        return model in self._models
+
     def quote_at(self, model: str, unix_seconds: float) -> PriceQuote | None:
         """The prices that held then, for models whose prices change with the date or the hour of day."""
         if model in self._models:
             info = self._models[model]
+        elif len(model) > _LONGEST_NAME:
+            return None
         else:
             if len(self._models) >= _CACHED_MODELS:  # names may come from anywhere: no process grows by them
                 self._models.clear()
@@ -68,15 +78,17 @@ def _look_up(model: str) -> ModelInfo | None:
 
 
 def _spellings(model: str) -> Iterator[tuple[str, str | None]]:
-    if not model:
-        return
-    yield model, None
-    head, slash, rest = model.partition("/")
-    if slash:
+    for _ in range(_DEEPEST):
+        if not model:
+            return
+        yield model, None
+        head, slash, rest = model.partition("/")
+        if not slash:
+            break
         yield rest, head
         yield model, "openrouter"
-        yield from _spellings(rest)
-    elif "." in model:
+        model = rest
+    if "." in model:
         yield model, "aws"
 
 

@@ -5,35 +5,50 @@ from __future__ import annotations
 from typing import Final
 
 from holdfast.core.catalogue import PriceCatalogue
+from holdfast.core.pricing import PriceQuote
 from holdfast.core.usage import UsageSnapshot
 from holdfast.errors import InvalidInputError
 from holdfast.server.services.otlp.records import Attributes
 from holdfast.wire import attributes as names
 from holdfast.wire.vocabulary import CostSource
 
-__all__ = ["add_cost"]
+__all__ = ["Costs"]
 
 _catalogue: Final = PriceCatalogue()
 """Loaded by the first model call that needs it, in the thread that decodes its request."""
+_NEW_NAMES: Final = 50
 
 
-def add_cost(attributes: Attributes, at: int) -> None:
-    """Put the computed cost, and the version of the table, beside the tokens of a call at that time (nanoseconds
-    since 1970). Without tokens, or for a model without a price, the cost stays unknown."""
-    if names.COST_USD in attributes or names.COST_SOURCE in attributes:
-        return
-    model = attributes.get(names.RESPONSE_MODEL) or attributes.get(names.REQUEST_MODEL)
-    usage = _usage(attributes)
-    if usage is None or not isinstance(model, str):
-        return
-    quote = _catalogue.quote_at(model, at / 1e9)
-    asked = attributes.get(names.REQUEST_MODEL)
-    if quote is None and isinstance(asked, str) and asked != model:
-        quote = _catalogue.quote_at(asked, at / 1e9)
-    if quote is not None:
-        attributes[names.COST_USD] = quote.pricing.cost(usage)
-        attributes[names.COST_SOURCE] = CostSource.COMPUTED.value
-        attributes[names.COST_VERSION] = quote.version
+class Costs:
+    """For one request: names of models come from anybody, and new ones take time. Of those beyond fifty the cost
+    stays unknown."""
+
+    def __init__(self) -> None:
+        self._new = _NEW_NAMES
+
+    def add(self, attributes: Attributes, at: int) -> None:
+        """Put the computed cost, and the version of the table, beside the tokens of a call at that time
+        (nanoseconds since 1970). Without tokens, or for a model without a price, the cost stays unknown."""
+        if names.COST_USD in attributes or names.COST_SOURCE in attributes:
+            return
+        usage = _usage(attributes)
+        if usage is None:
+            return
+        for name in (names.RESPONSE_MODEL, names.REQUEST_MODEL):
+            model = attributes.get(name)
+            quote = self._quote(model, at / 1e9) if isinstance(model, str) else None
+            if quote is not None:
+                attributes[names.COST_USD] = quote.pricing.cost(usage)
+                attributes[names.COST_SOURCE] = CostSource.COMPUTED.value
+                attributes[names.COST_VERSION] = quote.version
+                return
+
+    def _quote(self, model: str, unix_seconds: float) -> PriceQuote | None:
+        if not _catalogue.has_met(model):
+            if not self._new:
+                return None
+            self._new -= 1
+        return _catalogue.quote_at(model, unix_seconds)
 
 
 def _usage(attributes: Attributes) -> UsageSnapshot | None:

@@ -15,7 +15,7 @@ from msgspec import Raw
 
 from holdfast._clock import LATEST_NS
 from holdfast.server.services.otlp.conventions import Meaning, understand
-from holdfast.server.services.otlp.costs import add_cost
+from holdfast.server.services.otlp.costs import Costs
 from holdfast.server.services.otlp.errors import is_cancellation, take_error
 from holdfast.server.services.otlp.records import Attributes, TraceSpan
 from holdfast.server.services.otlp.repeated import RepeatedUsage
@@ -61,8 +61,9 @@ def operations_of(spans: Iterable[TraceSpan], repeated: RepeatedUsage) -> list[O
     """The same operations for the same spans, however often and in whatever company they come; but for which
     usage is marked as repeated, which depends on what `repeated` has seen."""
     runs: dict[str, list[Work]] = {}
+    costs = Costs()
     for span in spans:
-        work = _work(span)
+        work = _work(span, costs)
         runs.setdefault(work.run_id, []).append(work)
     operations: list[Operation] = []
     for run_id, works in runs.items():
@@ -79,11 +80,11 @@ def run_id_of(span: TraceSpan) -> tuple[str, bool]:
     return run_of_trace(span.trace_id), False
 
 
-def _work(span: TraceSpan) -> Work:
+def _work(span: TraceSpan, costs: Costs) -> Work:
     run_id, named = run_id_of(span)
     meaning = understand(span)
     if meaning.type is SpanType.LLM and names.SPAN_TYPE not in span.attributes:
-        add_cost(meaning.attributes, span.end or span.start)
+        costs.add(meaning.attributes, span.end or span.start)
     error = take_error(span, meaning) if span.status is TraceStatus.ERROR else None
     told = _STATUSES.get(str(meaning.attributes.pop(names.SPAN_STATUS, None)))
     return Work(
