@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from environments import python_with
 from holdfast.server.running import Listening
 from otlp.sending import spans_of
 from server.client import Api
@@ -29,14 +29,7 @@ PACKAGES = [
 @pytest.fixture(scope="session")
 def frameworks(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The Python of an environment that has the frameworks."""
-    folder = tmp_path_factory.mktemp("frameworks")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=120)
-    python = folder / "bin" / "python"
-    install = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", *PACKAGES]
-    done = subprocess.run(install, capture_output=True, text=True, timeout=400, check=False)
-    if done.returncode:
-        pytest.skip(f"the frameworks cannot be installed here: {done.stderr.strip().splitlines()[-1:]}")
-    return python
+    return python_with(tmp_path_factory.mktemp("frameworks"), *PACKAGES)
 
 
 @pytest.mark.parametrize(

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import venv
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from environments import python_with
 from holdfast.server.running import Listening
 from server.client import Api
 from server.wait import wait_until
@@ -24,21 +24,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 @pytest.fixture(scope="module", params=VERSIONS)
 def release(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, Path]:
     """A version and the interpreter that has it."""
-    home = tmp_path_factory.mktemp("client")
-    venv.create(home, with_pip=True)
-    python = home / "bin" / "python"
-    wanted = f"prefactor-core=={request.param}"
-    done = subprocess.run(
-        [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", wanted],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        if os.environ.get("CI") == "true":
-            pytest.fail(f"{wanted} cannot be installed, and CI must not skip it", pytrace=False)
-        pytest.skip(f"{wanted} cannot be installed here")
-    return request.param, python
+    return request.param, python_with(tmp_path_factory.mktemp("client"), f"prefactor-core=={request.param}")
 
 
 @pytest.mark.parametrize("stopped", [False, True], ids=["to the end", "terminated"])
