@@ -20,13 +20,13 @@ _INSTANCES: Final = f"""
 WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {RUNS}),
 drawn AS (
   SELECT i, :now - ({RUNS} - i) * {EVERY * _SECOND} AS begun, (i * 7919) % 100003 AS chance,
-    CASE WHEN i % 20 = 3 THEN 'failed' WHEN i % 2000 = 7 THEN 'cancelled' ELSE 'complete' END AS status
+    CASE WHEN (i / {AGENTS}) % 20 = 3 THEN 'failed' WHEN i % 2000 = 7 THEN 'cancelled' ELSE 'complete' END AS status
   FROM n
 )
 INSERT INTO instances (key, account_id, id, agent_id, status, purpose, name, begun_at, started_at,
   finished_at, duration, inserted_at, updated_at, spans_total, spans_complete, llm_calls, tool_calls, errors,
   input_tokens, output_tokens, cost_nano, cost_reported, cost_unknown)
-SELECT i, 'default', printf('run-%07d', i), 'agent-' || i % {AGENTS}, status, 'live', 'run ' || i, begun, begun,
+SELECT i, 'default', printf('run-%07d', i), 'agent-' || (i % {AGENTS}), status, 'live', 'run ' || i, begun, begun,
   begun + (1 + chance) * 1000000, (1 + chance) * 1000000, begun, begun, 17, 17, 6, 5, status = 'failed',
   1000 + chance, 500, chance * 1000, 6, i % 11 = 0
 FROM drawn
@@ -50,7 +50,7 @@ GROUP BY i.agent_id, s.hour
 _FACETS: Final = f"""
 INSERT INTO facet_rollups (account_id, kind, hour, agent_id, name, runs, calls, errors, input_tokens,
   output_tokens, cost_nano, cost_unknown, duration_ns)
-SELECT 'default', :kind, begun_at / {3600 * _SECOND}, agent_id, :name || key % :names, count(*), sum(llm_calls),
+SELECT 'default', :kind, begun_at / {3600 * _SECOND}, agent_id, :name || (key % :names), count(*), sum(llm_calls),
   sum(errors), sum(input_tokens), sum(output_tokens), sum(cost_nano), sum(cost_unknown), sum(duration)
 FROM instances WHERE CASE :kind WHEN 'model' THEN 1 WHEN 'event' THEN key % 50 = 1 ELSE status = 'failed' END
 GROUP BY 3, 4, 5
@@ -79,7 +79,7 @@ def fill_with_runs(server: Listening) -> None:
             driver.execute(_FACETS, {"kind": kind, "name": name, "names": names})
         for event in ("loop.stopped", "budget.exceeded", "agent.recovery.succeeded", "agent.recovery.failed"):
             driver.execute(
-                _FACETS.replace(":name || key % :names", ":name"), {"kind": "event", "name": event}
+                _FACETS.replace(":name || (key % :names)", ":name"), {"kind": "event", "name": event}
             )
         driver.executemany(
             "INSERT INTO failure_groups (account_id, fingerprint, category, message, first_seen, last_seen) "

@@ -17,7 +17,9 @@ from holdfast.wire.vocabulary import FacetKind
 __all__ = ["AgentProfiles"]
 
 _HOUR: Final = 3_600_000_000_000
-_KEPT: Final = 10_000_000_000
+_KEPT: Final = 60_000_000_000
+"""How old sums of a long range may be: there is much to read, and little of it changes."""
+_LONG_HOURS: Final = 8 * 24
 _FIELDS_KEPT: Final = 600_000_000_000
 
 
@@ -35,7 +37,7 @@ class AgentProfiles:
     def used(self, period: Period, kind: FacetKind, now: int, limit: int) -> Sequence[FacetSum]:
         """What the runs of the period's agent used, the most called first."""
         key = (period, kind, limit)
-        found = self._sums.get(key, now)
+        found = self._sums.get(key, now) if _is_long(period) else None
         if found is None:
             span = FacetSpan(
                 account_id=period.account_id,
@@ -51,7 +53,7 @@ class AgentProfiles:
     def version_sums(self, period: Period, version_ids: Sequence[str], now: int) -> Mapping[str, VersionSum]:
         """As `AgentReads.version_sums`."""
         key = (period, tuple(version_ids))
-        found = self._versions.get(key, now)
+        found = self._versions.get(key, now) if _is_long(period) else None
         if found is None:
             found = self.reads.version_sums(period.account_id, version_ids, period.first, period.last)
             self._versions.put(key, found, now)
@@ -72,3 +74,7 @@ class AgentProfiles:
             found = declared_fields(version.content)
             self._fields.put(version.id, found, now)
         return found
+
+
+def _is_long(period: Period) -> bool:
+    return period.last - period.first > _LONG_HOURS

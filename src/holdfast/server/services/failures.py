@@ -18,8 +18,9 @@ __all__ = ["Failures"]
 _HOUR: Final = 3_600_000_000_000
 _SECOND: Final = 1_000_000_000
 _MOST_POINTS: Final = 20_000
-_KEPT: Final = 10 * _SECOND
-"""How old what is shown may be: pages are looked at again and again, by several people."""
+_KEPT: Final = 60 * _SECOND
+"""How old what is shown of a long range may be: there is much to read, and little of it changes."""
+_LONG_HOURS: Final = 8 * 24
 _OUTCOMES: Final = 100
 
 T = TypeVar("T")
@@ -46,7 +47,7 @@ class Failures:
             sums = self._facets.sums(_span(period, FacetKind.CATEGORY), order="errors")
             return {one.name: one.errors for one in sums}
 
-        return _kept(self._categories, period, now, read)
+        return _kept(self._categories, period, period, now, read)
 
     def groups(
         self,
@@ -62,6 +63,7 @@ class Failures:
         return _kept(
             self._groups,
             (period, category, order, limit, offset),
+            period,
             now,
             lambda: self.reads.groups(
                 _span(period, FacetKind.FAILURE), category=category, order=order, limit=limit, offset=offset
@@ -82,13 +84,14 @@ class Failures:
                 found[point.name][point.hour] = point.errors
             return found
 
-        return _kept(self._courses, (period, tuple(fingerprints)), now, read)
+        return _kept(self._courses, (period, tuple(fingerprints)), period, now, read)
 
     def outcomes(self, period: Period, now: int, fingerprints: Sequence[str]) -> Mapping[str, Outcomes]:
         """Of the newest hundred runs of each; see `FailureReads.outcomes`."""
         return _kept(
             self._outcomes,
             (period, tuple(fingerprints)),
+            period,
             now,
             lambda: self.reads.outcomes(_span(period, FacetKind.FAILURE), fingerprints, _OUTCOMES),
         )
@@ -101,11 +104,13 @@ class Failures:
         return _span(period, FacetKind.FAILURE)
 
 
-def _kept(recent: Recent[object, T], key: object, now: int, read: Callable[[], T]) -> T:
-    found = recent.get(key, now)
+def _kept(recent: Recent[object, T], key: object, period: Period, now: int, read: Callable[[], T]) -> T:
+    long = period.last - period.first > _LONG_HOURS
+    found = recent.get(key, now) if long else None
     if found is None:
         found = read()
-        recent.put(key, found, now)
+        if long:
+            recent.put(key, found, now)
     return found
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, and_, exists, func, select
+from sqlalchemy import BindParameter, ColumnElement, and_, exists, func, select
 
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.facet_views import FacetPoint, FacetSpan, FacetSum, FailureGroup
@@ -91,7 +91,7 @@ def has_facet(kind: FacetKind, name: str) -> ColumnElement[bool]:
     return exists().where(f.c.instance_key == instances.c.key, f.c.kind == kind.value, f.c.name == name)
 
 
-def is_facet(account_id: str, kind: FacetKind, name: str) -> ColumnElement[bool]:
+def is_facet(account_id: str, kind: FacetKind, name: str | BindParameter[str]) -> ColumnElement[bool]:
     """A condition on `run_facets`, for lists of the runs that have a facet: join `instances` on its key and
     order by `run_facets.c.begun_at, run_facets.c.instance_key`, which are the run's own. An index gives the
     rows in that order, so that a page costs a page however rare the facet is."""

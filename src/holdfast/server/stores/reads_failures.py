@@ -11,16 +11,17 @@ from enum import StrEnum
 from typing import Any, Final
 
 from sqlalchemy import (
+    BindParameter,
     ColumnElement,
     Connection,
     Row,
     Select,
     and_,
+    bindparam,
     case,
     desc,
     exists,
     func,
-    or_,
     select,
     tuple_,
 )
@@ -44,6 +45,11 @@ LOOKED_AT: Final = 10_000
 _r: Final = facet_rollups.c
 _f: Final = run_facets.c
 _i: Final = instances.c
+_RECOVERY: Final = (
+    AgentEventName.RECOVERY_SUCCEEDED,
+    AgentEventName.RECOVERY_ESCALATED,
+    AgentEventName.RECOVERY_PROVIDER_SWITCHED,
+)
 _GROUP: Final = tuple(
     failure_groups.c[name]
     for name in ("fingerprint", "category", "provider", "error_type", "message", "first_seen", "last_seen")
@@ -190,8 +196,9 @@ class FailureReads:
 
     def outcomes(self, wanted: FacetSpan, fingerprints: Sequence[str], limit: int) -> dict[str, Outcomes]:
         """By fingerprint, of the newest `limit` runs each. Of one agent: of those among them that are its."""
+        query = _outcomes_query(wanted, limit)  # made once: making it costs more than asking it
         with self._engine.connect() as connection:
-            return {name: _outcomes(connection, wanted, name, limit) for name in fingerprints}
+            return {name: _outcomes(connection, query, name) for name in fingerprints}
 
     def first_spans(self, instance_keys: Sequence[int], fingerprint: str) -> dict[int, str]:
         """In each run one span that the failure began in, '' where only the run itself tells of it."""
@@ -221,7 +228,7 @@ def _failed_run(row: Row[*tuple[Any, ...]]) -> FailedRun:
     return FailedRun(*row)
 
 
-def _of_group(wanted: FacetSpan, fingerprint: str) -> list[ColumnElement[bool]]:
+def _of_group(wanted: FacetSpan, fingerprint: str | BindParameter[str]) -> list[ColumnElement[bool]]:
     where = [is_facet(wanted.account_id, FacetKind.FAILURE, fingerprint)]
     if wanted.since is not None:
         where.append(_f.begun_at >= wanted.since)
@@ -231,7 +238,7 @@ def _of_group(wanted: FacetSpan, fingerprint: str) -> list[ColumnElement[bool]]:
 
 
 def _newest(
-    wanted: FacetSpan, fingerprint: str, limit: int, before: RunCursor | None = None
+    wanted: FacetSpan, fingerprint: str | BindParameter[str], limit: int, before: RunCursor | None = None
 ) -> Select[tuple[int]]:
     query = select(_f.instance_key).where(*_of_group(wanted, fingerprint))
     if before is not None:
@@ -239,39 +246,39 @@ def _newest(
     return query.order_by(desc(_f.begun_at), desc(_f.instance_key)).limit(limit)
 
 
-def _outcomes(connection: Connection, wanted: FacetSpan, fingerprint: str, limit: int) -> Outcomes:
-    newest = _newest(wanted, fingerprint, limit).subquery()
+def _outcomes_query(wanted: FacetSpan, limit: int) -> Select[Any]:
+    """By status of the runs, of the group `fingerprint`."""
+    newest = _newest(wanted, bindparam("fingerprint"), limit).subquery()
     did = run_facets.alias()
-
-    def told(name: AgentEventName) -> ColumnElement[int]:
-        return func.max(case((did.c.name == name.value, 1), else_=0))
-
-    recovery = (
-        AgentEventName.RECOVERY_SUCCEEDED,
-        AgentEventName.RECOVERY_ESCALATED,
-        AgentEventName.RECOVERY_PROVIDER_SWITCHED,
-    )
     events = and_(
         did.c.instance_key == newest.c.instance_key,
         did.c.kind == FacetKind.EVENT.value,
-        or_(*(did.c.name == name.value for name in recovery)),
+        did.c.name.in_([name.value for name in _RECOVERY]),
     )
+    told = (func.max(case((did.c.name == name.value, 1), else_=0)).label(name.name) for name in _RECOVERY)
     of_runs = (
-        select(_i.status.label("status"), *(told(name).label(name.name) for name in recovery))
+        select(_i.status.label("status"), *told)
         .select_from(newest.join(instances, _i.key == newest.c.instance_key).outerjoin(did, events))
         .group_by(_i.key, _i.status)
     )
     if wanted.agent_id is not None:
         of_runs = of_runs.where(_i.agent_id == wanted.agent_id)
     runs = of_runs.subquery()
-    query = select(runs.c.status, func.count(), *(func.sum(runs.c[name.name]) for name in recovery)).group_by(
-        runs.c.status
-    )
-    rows = connection.execute(query).all()
+    sums = (func.sum(runs.c[name.name]) for name in _RECOVERY)
+    return select(runs.c.status, func.count(), *sums).group_by(runs.c.status)
+
+
+def _outcomes(connection: Connection, query: Select[Any], fingerprint: str) -> Outcomes:
+    statuses: dict[str, int] = {}
+    did = [0] * len(_RECOVERY)
+    for row in connection.execute(query, {"fingerprint": fingerprint}):
+        status, runs, *told = tuple(row)
+        statuses[status] = runs
+        did = [before + int(more or 0) for before, more in zip(did, told, strict=True)]
     return Outcomes(
-        looked_at=sum(row[1] for row in rows),
-        statuses={row[0]: row[1] for row in rows},
-        mended=sum(int(row[2] or 0) for row in rows),
-        escalated=sum(int(row[3] or 0) for row in rows),
-        switched=sum(int(row[4] or 0) for row in rows),
+        looked_at=sum(statuses.values()),
+        statuses=statuses,
+        mended=did[0],
+        escalated=did[1],
+        switched=did[2],
     )

@@ -84,6 +84,8 @@ run_facets: Final = Table(
 facet_rollups: Final = Table(
     "facet_rollups",
     metadata,
+    # No index by agent or by name: of a range of hours all rows lie together, and reading past those of others
+    # costs less than looking up one's own.
     Column("account_id", Text, primary_key=True),
     Column("kind", Text, primary_key=True),
     Column("hour", _Big, primary_key=True, autoincrement=False),  # hours since 1970 in which the runs began
@@ -91,7 +93,6 @@ facet_rollups: Final = Table(
     Column("name", Text, primary_key=True),
     _count("runs"),
     *(_count(name) for name in FACET_COUNTS),
-    Index("ix_facet_rollups_name", "account_id", "kind", "name", "hour"),
     sqlite_with_rowid=False,
 )
 

@@ -51,7 +51,6 @@ def _make_tables() -> None:
         sa.PrimaryKeyConstraint("account_id", "kind", "hour", "agent_id", "name", name="pk_facet_rollups"),
         sqlite_with_rowid=False,
     )
-    op.create_index("ix_facet_rollups_name", "facet_rollups", ["account_id", "kind", "name", "hour"])
     op.create_table(
         "failed",
         sa.Column("instance_key", _BIG, autoincrement=False, nullable=False),
