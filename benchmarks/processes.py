@@ -35,6 +35,7 @@ class HoldfastServer:
     home: Path
     port: int = field(default_factory=free_port)
     database: str | None = None
+    spans: str | None = None
     _process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -50,6 +51,8 @@ class HoldfastServer:
             "HOLDFAST_SPOOL": str(self.home / "spool"),
             "HOLDFAST_DATA": str(self.home / "data"),
             "HOLDFAST_DATABASE": self.database or "",
+            "HOLDFAST_SPANS": self.spans or "",
+            "HOLDFAST_SPANS_AFTER": "0",
             "XDG_STATE_HOME": str(self.home / "state"),
             "XDG_DATA_HOME": str(self.home / "share"),
         }
