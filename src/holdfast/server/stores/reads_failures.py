@@ -246,7 +246,7 @@ def _newest(
     return query.order_by(desc(_f.begun_at), desc(_f.instance_key)).limit(limit)
 
 
-def _outcomes_query(wanted: FacetSpan, limit: int) -> Select[Any]:
+def _outcomes_query(wanted: FacetSpan, limit: int) -> Select[*tuple[Any, ...]]:
     """By status of the runs, of the group `fingerprint`."""
     newest = _newest(wanted, bindparam("fingerprint"), limit).subquery()
     did = run_facets.alias()
@@ -264,11 +264,12 @@ def _outcomes_query(wanted: FacetSpan, limit: int) -> Select[Any]:
     if wanted.agent_id is not None:
         of_runs = of_runs.where(_i.agent_id == wanted.agent_id)
     runs = of_runs.subquery()
-    sums = (func.sum(runs.c[name.name]) for name in _RECOVERY)
-    return select(runs.c.status, func.count(), *sums).group_by(runs.c.status)
+    columns: list[ColumnElement[Any]] = [runs.c.status, func.count()]
+    columns += [func.sum(runs.c[name.name]) for name in _RECOVERY]
+    return select(*columns).group_by(runs.c.status)
 
 
-def _outcomes(connection: Connection, query: Select[Any], fingerprint: str) -> Outcomes:
+def _outcomes(connection: Connection, query: Select[*tuple[Any, ...]], fingerprint: str) -> Outcomes:
     statuses: dict[str, int] = {}
     did = [0] * len(_RECOVERY)
     for row in connection.execute(query, {"fingerprint": fingerprint}):
