@@ -34,7 +34,7 @@ from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database, open_search
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.search_queue import queue_state
+from holdfast.server.stores.search_queue import oldest_queued
 from holdfast.wire.operations import InstanceRegister, Operation, SpanCreate
 from holdfast.wire.vocabulary import OnError, SpanStatus, TokenScope
 
@@ -123,7 +123,7 @@ def _recording(runs: list[list[Operation]], *, indexed: bool) -> tuple[float, fl
         for one in waiting:
             one.result()
         taken = time.perf_counter() - began
-        while indexer is not None and queue_state(store).entries:
+        while indexer is not None and oldest_queued(store, 1):
             time.sleep(0.05)
         caught_up = time.perf_counter() - began - taken
         committer.close()

@@ -362,7 +362,7 @@ def test_a_step_that_dies(searched: Searched) -> None:
         search_queue.add_to_queue(transaction, {one.instance_key: one.subjects for one in queued}, NOW)
     searched.catch_up()
     assert searched.subjects("needle") == ["span s"]
-    assert search_queue.queue_state(searched.store).entries == 0
+    assert search_queue.oldest_queued(searched.store, 1) == []
 
 
 def test_one_at_a_time(searched: Searched) -> None:
@@ -395,12 +395,3 @@ def test_every_word_is_a_word_to_be_found(text: str) -> None:
         if match is not None and len(match.wanted) == 1:
             joined = f" {' '.join(words)} "
             assert any(f" {' '.join(phrase)} " in joined for phrase in match.wanted[0].phrases), piece
-
-
-def test_the_queue_knows_its_age(searched: Searched) -> None:
-    """What waits is counted, with the time of the oldest."""
-    assert search_queue.queue_state(searched.store).since is None
-    _record(searched, _register())
-    apply(searched.store, [_span("s")], now=NOW + 5)
-    state = search_queue.queue_state(searched.store)
-    assert (state.entries, state.since) == (2, NOW)

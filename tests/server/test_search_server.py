@@ -23,7 +23,7 @@ from holdfast.server.running import Listening, background_server
 from holdfast.server.services.search_query import parse_search
 from holdfast.server.stores import schema
 from holdfast.server.stores.catalogue import ensure_account
-from holdfast.server.stores.search_queue import queue_state
+from holdfast.server.stores.search_queue import oldest_queued
 from holdfast.server.stores.search_words import Match, index_words
 from holdfast.wire.operations import InstanceRegister, Operation, SpanCreate
 from holdfast.wire.vocabulary import TokenScope
@@ -134,7 +134,7 @@ def test_kill_while_it_indexes(tmp_path: Path, database: str | None) -> None:
             child.wait()
     with opened(tmp_path / "holdfast.db", database) as searched:
         searched.catch_up()
-        assert queue_state(searched.store).entries == 0
+        assert oldest_queued(searched.store, 1) == []
         looked = searched.index.look(
             "default", _match("needle"), below=1 << 62, limit=len(recorded) + 1, seconds=10.0
         )

@@ -289,3 +289,15 @@ def test_the_filters_of_the_list(page: Page, filled: Listening) -> None:
     page.get_by_label("Tool calls").check()
     page.get_by_role("button", name="Show").click()
     expect(page.locator("th", has_text="Tool calls")).to_be_visible()
+
+
+def test_two_ticked_runs_are_compared(page: Page, filled: Listening) -> None:
+    """Two boxes and a button lead to the comparison, the newer run second."""
+    page.goto(f"{filled.url}/runs")
+    boxes = page.get_by_role("checkbox", name="Compare")
+    newer, older = (boxes.nth(place).get_attribute("value") for place in (4, 5))
+    boxes.nth(4).check()
+    boxes.nth(5).check()
+    page.get_by_role("button", name="Compare").click()
+    page.wait_for_url(re.compile(rf"/compare\?run={newer}&run={older}$"))
+    expect(page.locator("h1")).to_be_visible()

@@ -18,26 +18,20 @@ from holdfast.server.stores.reach import Reach
 from holdfast.server.stores.reads_search import SearchedRun, SearchFilter, SearchReads
 from holdfast.server.stores.reads_spans import SpanReads, SpanRecord
 from holdfast.server.stores.schema import BODY_KEY_BITS
-from holdfast.server.stores.search_index import EVENT_BIT, Found, IndexSize, SearchIndex, first_document
-from holdfast.server.stores.search_queue import QueueState, queue_state
+from holdfast.server.stores.search_index import EVENT_BIT, Found, SearchIndex, first_document
 from holdfast.server.stores.search_record import record_id
 from holdfast.server.stores.search_words import Match
 from holdfast.wire.details import UNKNOWN_ID
 from holdfast.wire.search import SearchAnswer, SearchHit, SnippetPart
 from holdfast.wire.vocabulary import SearchKind
 
-__all__ = ["FoundRuns", "Search", "SearchFilter", "SearchState"]
+__all__ = ["FoundRuns", "Search", "SearchFilter"]
 
 _SECONDS: Final = 1.0
 """A search that has found less than a page by then says how far it got."""
 _BATCH: Final = 200
 _PER_RUN: Final = 3
 _NEWEST: Final = 1 << 62
-
-
-class SearchState(Struct, frozen=True, kw_only=True):
-    index: IndexSize
-    queue: QueueState
 
 
 class FoundRuns(Struct, frozen=True, kw_only=True):
@@ -134,9 +128,6 @@ class Search:
             below=below_all,
             complete=(not more or len(chosen) == limit) and not self._index.missing_below(),
         )
-
-    def state(self) -> SearchState:
-        return SearchState(index=self._index.size(), queue=queue_state(self._store))
 
     def _walk(
         self,

@@ -7,19 +7,17 @@ from typing import Final
 
 import msgspec
 from msgspec import Struct
-from sqlalchemy import delete, func, insert, select
+from sqlalchemy import delete, insert, select
 
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.schema_search import search_queue
 
 __all__ = [
-    "QueueState",
     "Queued",
     "Subjects",
     "add_to_queue",
     "forget_later",
     "oldest_queued",
-    "queue_state",
     "take_off",
 ]
 
@@ -40,13 +38,6 @@ class Queued(Struct, frozen=True, kw_only=True):
     key: int
     instance_key: int
     subjects: Subjects
-
-
-class QueueState(Struct, frozen=True, kw_only=True):
-    """`since` is when the entry that waits longest was added, nanoseconds since 1970, None where none waits."""
-
-    entries: int
-    since: int | None
 
 
 _decode: Final = msgspec.msgpack.Decoder(Subjects).decode
@@ -82,10 +73,3 @@ def oldest_queued(store: Store, limit: int) -> list[Queued]:
 
 def take_off(transaction: WriteTransaction, keys: Sequence[int]) -> None:
     transaction.connection.execute(delete(search_queue).where(search_queue.c.key.in_(keys)))
-
-
-def queue_state(store: Store) -> QueueState:
-    q = search_queue.c
-    with store.reader.connect() as connection:
-        entries, since = connection.execute(select(func.count(), func.min(q.added_at))).one()
-    return QueueState(entries=entries, since=since)
