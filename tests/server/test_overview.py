@@ -119,10 +119,12 @@ def test_sums_by_agent_and_by_model_add_up_to_the_whole(
     """Each run belongs to one agent, and here to one model."""
     wanted = period(now, 241)
     whole = total(overview.series(wanted, now))
-    agents = totals_by_agent(overview.series(wanted, now, by_agent=True))
+    agents = overview.agents(wanted, now)
+    assert totals_by_agent(overview.series(wanted, now, by_agent=True)) == agents
     assert sum(sums.cost_nano for sums in agents.values()) == whole.cost_nano
     assert sorted(sums.runs for sums in agents.values()) == sorted(Counter(r.agent for r in told).values())
-    models = by_name(overview.facets(wanted, FacetKind.MODEL, now))
+    models = overview.facets(wanted, FacetKind.MODEL, now)
+    assert by_name(overview.facet_series(wanted, FacetKind.MODEL, tuple(models), now)) == models
     assert {name: model.input_tokens for name, model in models.items()} == {
         name: sum(run.tokens for run in told if name.endswith(run.model)) for name in models
     }

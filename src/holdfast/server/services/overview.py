@@ -6,10 +6,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from holdfast.server.services.overview_sums import step_hours, total
+from holdfast.server.services.overview_sums import Totals, by_name, step_hours, total, totals_by_agent
 from holdfast.server.services.recent import Recent
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.facet_views import FacetPoint, FacetSpan
+from holdfast.server.stores.facet_views import FacetPoint, FacetSpan, FacetSum
 from holdfast.server.stores.overview_views import OpenRunRecord, OverviewSpan, RollupPoint, RunMark
 from holdfast.server.stores.reads_facets import FacetReads
 from holdfast.server.stores.reads_overview import Extreme, OverviewReads
@@ -24,6 +24,10 @@ _FRESH_HOURS: Final = 24
 _OLDER_KEPT: Final = 300 * _SECOND
 _EXTREMES_KEPT: Final = 20 * _SECOND
 _OPEN_KEPT: Final = 2 * _SECOND
+
+_NAMES: Final = 500
+_ALL_HOURS: Final = 1 << 40
+"""A step so long that a whole period is one point."""
 
 T = TypeVar("T")
 
@@ -62,8 +66,9 @@ class Overview:
     def __init__(self, store: Store) -> None:
         self.reads = OverviewReads(store)
         self.facet_reads = FacetReads(store)
-        self._points: Recent[object, Sequence[RollupPoint]] = Recent(_OLDER_KEPT, most=400)
-        self._facet_points: Recent[object, Sequence[FacetPoint]] = Recent(_OLDER_KEPT, most=400)
+        self._points: Recent[object, Sequence[RollupPoint]] = Recent(_OLDER_KEPT, most=100)
+        self._facet_sums: Recent[object, Sequence[FacetSum]] = Recent(_OLDER_KEPT, most=200)
+        self._facet_points: Recent[object, Sequence[FacetPoint]] = Recent(_OLDER_KEPT, most=100)
         self._extremes: Recent[object, tuple[Sequence[RunMark], bool]] = Recent(_EXTREMES_KEPT, most=400)
         self._open: Recent[object, Sequence[OpenRunRecord]] = Recent(_OPEN_KEPT, most=100)
         self._ever: Recent[object, int] = Recent(_OLDER_KEPT, most=100)
@@ -74,40 +79,61 @@ class Overview:
             self._open, (account_id, agent_id), now, lambda: self.reads.open_runs(account_id, agent_id)
         )
 
-    def series(self, period: Period, now: int, *, by_agent: bool = False) -> list[RollupPoint]:
+    def series(
+        self,
+        period: Period,
+        now: int,
+        *,
+        by_agent: bool = False,
+        of_agents: tuple[str, ...] | None = None,
+    ) -> list[RollupPoint]:
         """As `OverviewReads.series`."""
 
         def read(first: int, last: int) -> list[RollupPoint]:
-            span = OverviewSpan(
-                account_id=period.account_id, agent_id=period.agent_id, first=first, last=last
-            )
-            return self.reads.series(span, period.step, by_agent=by_agent)
+            span = _span(period, first, last)
+            return self.reads.series(span, period.step, by_agent=by_agent, of_agents=of_agents)
 
-        return _in_two(self._points, (period.account_id, period.agent_id, by_agent), period, now, read)
+        key = period.account_id, period.agent_id, by_agent, of_agents
+        return _in_two(self._points, key, period, now, read)
 
-    def facets(self, period: Period, kind: FacetKind, now: int) -> list[FacetPoint]:
-        """What the runs of the period used or met, as `FacetReads.series`."""
+    def agents(self, period: Period, now: int) -> dict[str, Totals]:
+        """Sums over the runs of the period by agent id, '' where it is unknown; without durations."""
+
+        def read(first: int, last: int) -> list[RollupPoint]:
+            return self.reads.series(_span(period, first, last), _ALL_HOURS, by_agent=True)
+
+        key = period.account_id, period.agent_id, "agents"
+        return totals_by_agent(_in_two(self._points, key, period, now, read))
+
+    def facets(self, period: Period, kind: FacetKind, now: int) -> dict[str, FacetSum]:
+        """What the runs of the period used or met, by name: the `_NAMES` most frequent of the last day and
+        those of before."""
+        order = "errors" if kind in (FacetKind.FAILURE, FacetKind.CATEGORY) else "calls"
+
+        def read(first: int, last: int) -> list[FacetSum]:
+            return self.facet_reads.sums(_facet_span(period, kind, first, last), order=order, limit=_NAMES)
+
+        key = period.account_id, period.agent_id, kind
+        return by_name(_in_two(self._facet_sums, key, period, now, read))
+
+    def facet_series(
+        self, period: Period, kind: FacetKind, names: tuple[str, ...], now: int
+    ) -> list[FacetPoint]:
+        """The course of some of them over the period, as `FacetReads.series`."""
 
         def read(first: int, last: int) -> list[FacetPoint]:
-            span = FacetSpan(
-                account_id=period.account_id,
-                agent_id=period.agent_id,
-                kind=kind,
-                since=first * _HOUR,
-                until=last * _HOUR,
-            )
-            return self.facet_reads.series(span, hours=period.step)
+            span = _facet_span(period, kind, first, last)
+            return self.facet_reads.series(span, hours=period.step, names=names)
 
-        return _in_two(self._facet_points, (period.account_id, period.agent_id, kind), period, now, read)
+        key = period.account_id, period.agent_id, kind, names
+        return _in_two(self._facet_points, key, period, now, read)
 
     def extremes(
         self, period: Period, extreme: Extreme, limit: int, runs: int, now: int
     ) -> tuple[Sequence[RunMark], bool]:
         """As `OverviewReads.extremes`, at most 20 seconds old. `runs` is how many the period has."""
         ever = max(1, self._runs_ever(period.account_id, now))
-        span = OverviewSpan(
-            account_id=period.account_id, agent_id=period.agent_id, first=period.first, last=period.last
-        )
+        span = _span(period, period.first, period.last)
         return _kept(
             self._extremes,
             (span, extreme, limit),
@@ -121,8 +147,22 @@ class Overview:
             self._ever,
             account_id,
             now,
-            lambda: total(self.reads.series(everything, 1 << 40, by_agent=True)).runs,
+            lambda: total(self.reads.series(everything, _ALL_HOURS, by_agent=True)).runs,
         )
+
+
+def _span(period: Period, first: int, last: int) -> OverviewSpan:
+    return OverviewSpan(account_id=period.account_id, agent_id=period.agent_id, first=first, last=last)
+
+
+def _facet_span(period: Period, kind: FacetKind, first: int, last: int) -> FacetSpan:
+    return FacetSpan(
+        account_id=period.account_id,
+        agent_id=period.agent_id,
+        kind=kind,
+        since=first * _HOUR,
+        until=last * _HOUR,
+    )
 
 
 def _kept(kept: Recent[object, T], key: object, now: int, read: Callable[[], T]) -> T:

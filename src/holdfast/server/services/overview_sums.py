@@ -106,11 +106,11 @@ def totals_by_agent(points: Iterable[RollupPoint]) -> dict[str, Totals]:
     return {agent_id: total(some) for agent_id, some in found.items()}
 
 
-def by_name(points: Iterable[FacetPoint]) -> dict[str, FacetSum]:
-    """What the points add up to, by name."""
+def by_name(parts: Iterable[FacetPoint] | Iterable[FacetSum]) -> dict[str, FacetSum]:
+    """What they add up to, by name."""
     counts: dict[str, tuple[int, ...]] = {}
     nothing = (0,) * 8
-    for p in points:
+    for p in parts:
         added = (
             p.runs,
             p.calls,

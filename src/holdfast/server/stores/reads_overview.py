@@ -6,7 +6,7 @@ Sums come from the hourly rows. Lists of runs go along an index and look at a bo
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 from typing import Any, Final
 
@@ -16,7 +16,7 @@ from holdfast.server.stores.base import Store
 from holdfast.server.stores.durations import merge_durations
 from holdfast.server.stores.overview_views import OpenRunRecord, OverviewSpan, RollupPoint, RunMark
 from holdfast.server.stores.schema import agents, instances, rollups
-from holdfast.server.stores.schema_facets import failure_groups, run_facets
+from holdfast.server.stores.schema_facets import run_facets
 from holdfast.wire.agent_events import AgentEventName
 from holdfast.wire.vocabulary import FacetKind, InstanceStatus
 
@@ -88,14 +88,31 @@ class OverviewReads:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 
-    def series(self, wanted: OverviewSpan, hours: int, *, by_agent: bool) -> list[RollupPoint]:
+    def agent_names(self, account_id: str, ids: Collection[str]) -> dict[str, str]:
+        """Of those that exist, by id."""
+        query = select(agents.c.id, agents.c.name).where(
+            agents.c.account_id == account_id, agents.c.id.in_(ids)
+        )
+        with self._engine.connect() as connection:
+            return {row[0]: row[1] for row in connection.execute(query)}
+
+    def series(
+        self,
+        wanted: OverviewSpan,
+        hours: int,
+        *,
+        by_agent: bool = False,
+        of_agents: Collection[str] | None = None,
+    ) -> list[RollupPoint]:
         """Per bucket of that many hours (counted from 1970), oldest first; buckets with nothing are left
-        out. By agent the durations are left out."""
+        out. By agent the durations are left out; of some agents only, if given."""
         bucket = (_r.hour - _r.hour % hours).label("bucket")
         agent = _r.agent_id if by_agent else literal("")
         groups = (bucket, _r.agent_id) if by_agent else (bucket,)
         columns: list[ColumnElement[Any]] = [bucket, agent, *(func.sum(column) for column in _COUNTS)]
         sums = select(*columns).where(*_hours(wanted))
+        if of_agents is not None:
+            sums = sums.where(_r.agent_id.in_(of_agents))
         with self._engine.connect() as connection:
             rows = connection.execute(sums.group_by(*groups).order_by(*groups)).all()
             sketches: dict[int, list[bytes]] = {}
@@ -142,19 +159,6 @@ class OverviewReads:
             found = connection.execute(among).all()
             beyond = connection.execute(newest.offset(LOOKED_AT).limit(1)).first()
         return [RunMark(*row) for row in found], beyond is None
-
-    def new_failures(self, account_id: str, since: int, limit: int) -> list[tuple[str, str, str]]:
-        """Fingerprint, category and message of the kinds of failure first seen at that time or later, newest
-        first."""
-        g = failure_groups.c
-        query = (
-            select(g.fingerprint, g.category, g.message)
-            .where(g.account_id == account_id, g.first_seen >= since)
-            .order_by(g.first_seen.desc(), g.fingerprint)
-            .limit(limit)
-        )
-        with self._engine.connect() as connection:
-            return [(row[0], row[1], row[2]) for row in connection.execute(query)]
 
 
 def _point(sketches: Mapping[int, list[bytes]], hour: int, agent_id: str, *counts: int) -> RollupPoint:

@@ -48,7 +48,7 @@ def _elsewhere(material: Material) -> Change | None:
     if last is None:
         return None
     hours = material.now // HOUR - last
-    fitting = next((name for name, (_, length) in RANGES.items() if hours < length), None)
+    fitting = next((name for name, (_, length) in RANGES.items() if hours <= length), None)
     label = "all time" if fitting is None else RANGES[fitting][0]
     return Change(text=f"Show {label}", href=material.query.within(fitting).url())
 

@@ -62,7 +62,11 @@ def _new_failures(material: Material) -> Iterator[Change]:
 
 def _agents(material: Material) -> Iterator[Change]:
     now, before = material.agent_totals, material.earlier_agents
-    names = {agent_id: _agent_name(material, agent_id) for agent_id in sorted({*now, *before})}
+    known = material.agent_names([*now, *before])
+    names = {
+        agent_id: one_line(known.get(agent_id, agent_id), 60) or "unknown agent"
+        for agent_id in sorted({*now, *before})
+    }
     hrefs = {
         names[agent_id]: material.query.of_agent(agent_id).scope.url("/runs")
         for agent_id in names
@@ -86,10 +90,6 @@ def _agents(material: Material) -> Iterator[Change]:
                 tone=Tone.BAD,
                 href=hrefs.get(name, ""),
             )
-
-
-def _agent_name(material: Material, agent_id: str) -> str:
-    return one_line(material.agents.get(agent_id, agent_id), 60) or "unknown agent"
 
 
 def _runs(totals: Mapping[str, Totals], agent_id: str) -> int:

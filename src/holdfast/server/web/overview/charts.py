@@ -10,7 +10,7 @@ from holdfast.server.stores.overview_views import RollupPoint
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.overview.material import Material
 from holdfast.server.web.overview.pages import Cell, ChartKind, ChartView, Line, Unit
-from holdfast.server.web.overview.points import count_cell, point_rows
+from holdfast.server.web.overview.points import point_rows
 from holdfast.server.web.overview.split_charts import split_charts
 from holdfast.server.web.shown import NOTHING
 
@@ -37,7 +37,7 @@ def _status_chart(material: Material) -> ChartView:
 
     def cells(hour: int) -> list[Cell]:
         point = at.get(hour)
-        return [count_cell(0 if point is None else count(point)) for count in counted]
+        return [_count(0 if point is None else count(point)) for count in counted]
 
     return ChartView(
         id="runs",
@@ -54,7 +54,7 @@ def _status_chart(material: Material) -> ChartView:
             for name, (status, colour, _) in _STATUSES.items()
             if sums[name]
         ),
-        rows=point_rows(material, cells),
+        rows=point_rows(material, cells, linked=True),
         note="",
         empty="" if material.totals.runs else "No run began in this range.",
     )
@@ -85,6 +85,10 @@ def _duration_chart(material: Material) -> ChartView:
         note="That share of the runs took no longer. Read from a sketch: at most 5 % off.",
         empty="" if totals.durations else "No run of this range has a start and an end yet.",
     )
+
+
+def _count(count: int) -> Cell:
+    return Cell(text=f"{count:,}")
 
 
 def _seconds(ns: int | None) -> Cell:

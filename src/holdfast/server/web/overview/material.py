@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from urllib.parse import urlencode
 
 from holdfast.server.services.overview import Overview, Period
-from holdfast.server.services.overview_sums import Totals, by_name, total, totals_by_agent
+from holdfast.server.services.overview_sums import Totals, total
 from holdfast.server.services.queries import Queries
-from holdfast.server.stores.facet_views import FacetPoint, FacetSum
+from holdfast.server.stores.facet_views import FacetSum
 from holdfast.server.stores.overview_views import RollupPoint
 from holdfast.server.web.overview.query import OverviewQuery
 from holdfast.server.web.period import period_of
@@ -19,7 +19,7 @@ from holdfast.wire.vocabulary import FacetKind
 
 __all__ = ["Material"]
 
-_AGENTS = 500
+_AGENTS = 200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +30,7 @@ class Material:
     account_id: str
     query: OverviewQuery
     now: int
-    _facet_points: dict[FacetKind, Sequence[FacetPoint]] = field(default_factory=dict)
+    _facets: dict[FacetKind, Mapping[str, FacetSum]] = field(default_factory=dict)
     _earlier_facets: dict[FacetKind, Mapping[str, FacetSum]] = field(default_factory=dict)
 
     @property
@@ -59,13 +59,9 @@ class Material:
         return total(self.points)
 
     @cached_property
-    def agent_points(self) -> Sequence[RollupPoint]:
-        return self.overview.series(self.period, self.now, by_agent=True)
-
-    @cached_property
     def agent_totals(self) -> Mapping[str, Totals]:
         """By agent id, '' where it is unknown."""
-        return totals_by_agent(self.agent_points)
+        return self.overview.agents(self.period, self.now)
 
     @cached_property
     def earlier(self) -> Totals | None:
@@ -82,22 +78,19 @@ class Material:
     def earlier_agents(self) -> Mapping[str, Totals]:
         if not self.has_earlier:
             return {}
-        return totals_by_agent(self.overview.series(self.period.before(), self.now, by_agent=True))
-
-    def facet_points(self, kind: FacetKind) -> Sequence[FacetPoint]:
-        if kind not in self._facet_points:
-            self._facet_points[kind] = self.overview.facets(self.period, kind, self.now)
-        return self._facet_points[kind]
+        return self.overview.agents(self.period.before(), self.now)
 
     def facets(self, kind: FacetKind) -> Mapping[str, FacetSum]:
         """Sums over the range, by name."""
-        return by_name(self.facet_points(kind))
+        if kind not in self._facets:
+            self._facets[kind] = self.overview.facets(self.period, kind, self.now)
+        return self._facets[kind]
 
     def earlier_facets(self, kind: FacetKind) -> Mapping[str, FacetSum]:
         """Of the period before; nothing where nothing was recorded before the range."""
         if kind not in self._earlier_facets:
-            before = self.overview.facets(self.period.before(), kind, self.now) if self.has_earlier else ()
-            self._earlier_facets[kind] = by_name(before)
+            before = self.overview.facets(self.period.before(), kind, self.now) if self.has_earlier else {}
+            self._earlier_facets[kind] = before
         return self._earlier_facets[kind]
 
     @property
@@ -108,8 +101,14 @@ class Material:
 
     @cached_property
     def agents(self) -> Mapping[str, str]:
-        """Names by id."""
+        """Names by id, of those that can be chosen: the first by name."""
         return {agent.id: agent.name for agent in self.queries.runs.agents(self.account_id, _AGENTS)}
+
+    def agent_names(self, ids: Collection[str]) -> Mapping[str, str]:
+        """Names by id, of these."""
+        if all(agent_id in self.agents for agent_id in ids):
+            return self.agents
+        return self.overview.reads.agent_names(self.account_id, ids)
 
     def bucket_scope(self, hour: int) -> Scope:
         """One point of the charts."""

@@ -130,8 +130,7 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cell:
-    """`value` is what the chart draws, in its unit; empty where `text` says it (plain digits), or where there is
-    nothing to draw."""
+    """`value` is what the chart draws, in its unit, where that is not the number that `text` says."""
 
     text: str
     value: str = ""
@@ -139,7 +138,7 @@ class Cell:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PointRow:
-    """One point in time of all series. `whole_days`: the point is one day or more, of UTC."""
+    """One point in time of all series. `whole_days`: the point is one day or more, of UTC. `href` may be empty."""
 
     time: TimeView
     whole_days: bool

@@ -11,27 +11,26 @@ from holdfast.server.web.overview.pages import Cell, PointRow
 from holdfast.server.web.pages import TimeView
 from holdfast.server.web.scope import HOUR
 
-__all__ = ["count_cell", "point_rows"]
+__all__ = ["point_rows"]
 
 _DAY_HOURS = 24
 
 
-def point_rows(material: Material, cells: Callable[[int], Sequence[Cell]]) -> tuple[PointRow, ...]:
-    """One row for every point of the range; `cells` are those of the hour at which it begins."""
+def point_rows(
+    material: Material, cells: Callable[[int], Sequence[Cell]], *, linked: bool = False
+) -> tuple[PointRow, ...]:
+    """One row for every point of the range; `cells` are those of the hour at which it begins. `linked`
+    rows lead to the runs of their time: those of one chart do, for all charts."""
     whole_days = material.period.step >= _DAY_HOURS
     return tuple(
         PointRow(
             time=_time(hour, whole_days=whole_days),
             whole_days=whole_days,
-            href=material.bucket_scope(hour).url("/runs"),
+            href=material.bucket_scope(hour).url("/runs") if linked else "",
             cells=tuple(cells(hour)),
         )
         for hour in material.period.buckets
     )
-
-
-def count_cell(count: int) -> Cell:
-    return Cell(text=f"{count:,}", value="" if count < 1000 else str(count))
 
 
 def _time(hour: int, *, whole_days: bool) -> TimeView:

@@ -7,10 +7,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from holdfast.server.services.clean_text import one_line
+from holdfast.server.services.overview_sums import Totals
+from holdfast.server.stores.facet_views import FacetPoint, FacetSum
+from holdfast.server.stores.overview_views import RollupPoint
 from holdfast.server.web.format import amount
 from holdfast.server.web.overview.material import Material
 from holdfast.server.web.overview.pages import Cell, ChartKind, ChartView, Line, Unit
-from holdfast.server.web.overview.points import count_cell, point_rows
+from holdfast.server.web.overview.points import point_rows
 from holdfast.server.web.overview.query import Split
 from holdfast.server.web.overview.tiles import known_cost
 from holdfast.server.web.shown import NOTHING
@@ -19,7 +22,8 @@ from holdfast.wire.vocabulary import FacetKind
 __all__ = ["split_charts"]
 
 _SERIES: Final = 6
-_OTHERS: Final = "others"
+_OTHERS: Final = "\0"
+"""In the place of a name: what no model and no agent is called."""
 _NAMED_UNPRICED: Final = 3
 
 
@@ -31,6 +35,15 @@ class _Used:
     tokens: int = 0
     cost_nano: int = 0
     cost_unknown: int = 0
+
+    def without(self, part: _Used) -> _Used:
+        """Sums of different moments may not fit: nothing becomes less than nothing."""
+        return _Used(
+            max(0, self.calls - part.calls),
+            max(0, self.tokens - part.tokens),
+            max(0, self.cost_nano - part.cost_nano),
+            max(0, self.cost_unknown - part.cost_unknown),
+        )
 
     def __add__(self, other: _Used) -> _Used:
         return _Used(
@@ -46,29 +59,59 @@ _Parts = dict[str, dict[int, _Used]]
 
 
 def split_charts(material: Material) -> tuple[ChartView, ChartView]:
-    parts = _by_model(material) if material.query.split is Split.MODEL else _by_agent(material)
-    sums = {name: sum(points.values(), _Used()) for name, points in parts.items()}
-    shown = _columns(parts, _largest(sums))
-    return _cost_chart(material, shown, sums), _token_chart(material, shown, sums)
+    by_model = material.query.split is Split.MODEL
+    sums = _models(material) if by_model else _agents(material)
+    names = tuple(_largest(sums))
+    parts = _model_parts(material, names) if by_model else _agent_parts(material, names)
+    shown = _with_others(material, {name: parts.get(name, {}) for name in names})
+    labels = _labels(material, names)
+    return _cost_chart(material, shown, sums, labels), _token_chart(material, shown, sums, labels)
 
 
-def _by_model(material: Material) -> _Parts:
+def _models(material: Material) -> dict[str, _Used]:
+    return {name: _of_model(model) for name, model in material.facets(FacetKind.MODEL).items()}
+
+
+def _of_model(model: FacetSum | FacetPoint) -> _Used:
+    return _Used(model.calls, model.input_tokens + model.output_tokens, model.cost_nano, model.cost_unknown)
+
+
+def _agents(material: Material) -> dict[str, _Used]:
+    return {agent_id: _of_runs(sums) for agent_id, sums in material.agent_totals.items()}
+
+
+def _of_runs(runs: Totals | RollupPoint) -> _Used:
+    return _Used(runs.llm_calls, runs.input_tokens + runs.output_tokens, runs.cost_nano, runs.cost_unknown)
+
+
+def _model_parts(material: Material, names: tuple[str, ...]) -> _Parts:
     parts: _Parts = {}
-    for p in material.facet_points(FacetKind.MODEL):
-        used = _Used(p.calls, p.input_tokens + p.output_tokens, p.cost_nano, p.cost_unknown)
-        parts.setdefault(p.name, {})[p.hour] = used
+    for point in material.overview.facet_series(material.period, FacetKind.MODEL, names, material.now):
+        parts.setdefault(point.name, {})[point.hour] = _of_model(point)
     return parts
 
 
-def _by_agent(material: Material) -> _Parts:
+def _agent_parts(material: Material, ids: tuple[str, ...]) -> _Parts:
     parts: _Parts = {}
-    for p in material.agent_points:
-        used = _Used(p.llm_calls, p.input_tokens + p.output_tokens, p.cost_nano, p.cost_unknown)
-        parts.setdefault(p.agent_id, {})[p.hour] = used
+    for point in material.overview.series(material.period, material.now, by_agent=True, of_agents=ids):
+        parts.setdefault(point.agent_id, {})[point.hour] = _of_runs(point)
     return parts
 
 
-def _cost_chart(material: Material, shown: _Parts, sums: Mapping[str, _Used]) -> ChartView:
+def _with_others(material: Material, shown: _Parts) -> _Parts:
+    """The named parts, and as one what the others add to the whole."""
+    others: dict[int, _Used] = {}
+    for point in material.points:
+        left = _of_runs(point)
+        for points in shown.values():
+            left = left.without(points.get(point.hour, _Used()))
+        others[point.hour] = left
+    return shown | {_OTHERS: others}
+
+
+def _cost_chart(
+    material: Material, shown: _Parts, sums: Mapping[str, _Used], labels: Mapping[str, str]
+) -> ChartView:
     all_used = sum(sums.values(), _Used())
     drawn = _drawn(shown, lambda used: used.cost_nano)
 
@@ -80,14 +123,18 @@ def _cost_chart(material: Material, shown: _Parts, sums: Mapping[str, _Used]) ->
         title=f"Cost by {material.query.split}",
         kind=ChartKind.BARS,
         unit=Unit.DOLLARS,
-        lines=_lines(material, shown, drawn, lambda used: known_cost(used.cost_nano, used.cost_unknown)),
+        lines=_lines(
+            material, shown, drawn, labels, lambda used: known_cost(used.cost_nano, used.cost_unknown)
+        ),
         rows=point_rows(material, cells),
         note=_unpriced(material, sums, all_used),
         empty="" if drawn else _no_cost(all_used),
     )
 
 
-def _token_chart(material: Material, shown: _Parts, sums: Mapping[str, _Used]) -> ChartView:
+def _token_chart(
+    material: Material, shown: _Parts, sums: Mapping[str, _Used], labels: Mapping[str, str]
+) -> ChartView:
     drawn = _drawn(shown, lambda used: used.tokens)
     empty = ""
     if not drawn:
@@ -99,14 +146,14 @@ def _token_chart(material: Material, shown: _Parts, sums: Mapping[str, _Used]) -
         )
 
     def cells(hour: int) -> list[Cell]:
-        return [count_cell(shown[name].get(hour, _Used()).tokens) for name in drawn]
+        return [Cell(text=f"{shown[name].get(hour, _Used()).tokens:,}") for name in drawn]
 
     return ChartView(
         id="tokens",
         title=f"Tokens by {material.query.split}",
         kind=ChartKind.BARS,
         unit=Unit.COUNT,
-        lines=_lines(material, shown, drawn, lambda used: amount(used.tokens)),
+        lines=_lines(material, shown, drawn, labels, lambda used: amount(used.tokens)),
         rows=point_rows(material, cells),
         note="",
         empty=empty,
@@ -123,28 +170,21 @@ def _largest(sums: Mapping[str, _Used]) -> list[str]:
     return some if len(some) == _SERIES + 1 else some[:_SERIES]
 
 
-def _columns(parts: _Parts, names: list[str]) -> _Parts:
-    """The named parts, and all others as one."""
-    shown: _Parts = {name: parts[name] for name in names}
-    others: dict[int, _Used] = {}
-    for name, points in parts.items():
-        if name not in shown:
-            for hour, used in points.items():
-                others[hour] = others.get(hour, _Used()) + used
-    return shown | {_OTHERS: others} if others else shown
-
-
 def _drawn(shown: _Parts, value: Callable[[_Used], int]) -> list[str]:
     """The names that have something to draw."""
     return [name for name, points in shown.items() if any(map(value, points.values()))]
 
 
 def _lines(
-    material: Material, shown: _Parts, drawn: list[str], told: Callable[[_Used], str]
+    material: Material,
+    shown: _Parts,
+    drawn: list[str],
+    labels: Mapping[str, str],
+    told: Callable[[_Used], str],
 ) -> tuple[Line, ...]:
     return tuple(
         Line(
-            label=_OTHERS if name == _OTHERS else _label(material, name),
+            label=labels[name],
             colour="c-other" if name == _OTHERS else f"c-{number}",
             href="" if name == _OTHERS else _href(material, name),
             total=told(sum(points.values(), _Used())),
@@ -154,10 +194,12 @@ def _lines(
     )
 
 
-def _label(material: Material, name: str) -> str:
+def _labels(material: Material, names: tuple[str, ...]) -> dict[str, str]:
+    known: Mapping[str, str] = {}
     if material.query.split is Split.AGENT:
-        name = material.agents.get(name, name)
-    return one_line(name, 48) or "unknown"
+        known = material.agent_names(names)
+    labels = {name: one_line(known.get(name, name), 48) or "unknown" for name in names}
+    return labels | {_OTHERS: "others"}
 
 
 def _href(material: Material, name: str) -> str:
@@ -168,16 +210,17 @@ def _href(material: Material, name: str) -> str:
 
 def _cost(used: _Used) -> Cell:
     if used.cost_nano == 0:
-        return Cell(text=NOTHING if used.calls else "", value="")
-    return Cell(text=known_cost(used.cost_nano, used.cost_unknown), value=f"{used.cost_nano / 1e9:.6g}")
+        return Cell(text=NOTHING if used.calls else "")
+    return Cell(text=known_cost(used.cost_nano, used.cost_unknown))
 
 
 def _unpriced(material: Material, sums: Mapping[str, _Used], all_used: _Used) -> str:
     if not all_used.cost_unknown:
         return ""
     names = sorted((name for name in sums if sums[name].cost_unknown), key=lambda n: -sums[n].cost_unknown)
-    named = ", ".join(_label(material, name) for name in names[:_NAMED_UNPRICED])
-    more = f" and {len(names) - _NAMED_UNPRICED} more" if len(names) > _NAMED_UNPRICED else ""
+    some = tuple(names[:_NAMED_UNPRICED])
+    named = ", ".join(_labels(material, some)[name] for name in some)
+    more = f" and {len(names) - len(some)} more" if len(names) > len(some) else ""
     return f"{all_used.cost_unknown:,} calls have no price and are not in it: {named}{more}."
 
 

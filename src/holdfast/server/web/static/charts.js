@@ -59,10 +59,11 @@ function ticks(unit, most) {
 function figure(section) {
   const table = section.querySelector("table");
   const rows = [...table.tBodies[0].rows];
-  const times = rows.map((row) => row.querySelector("time"));
-  const whole = !times.some((time) => "hour" in time.dataset);
-  // days are days of UTC; hours are shown in the reader's zone
-  const x = times.map((time) => (whole ? time.dateTime.slice(0, 10) : local(new Date(time.dateTime))));
+  // hours are shown in the reader's zone; days, which have no time element, are days of UTC
+  const x = rows.map((row) => {
+    const time = row.querySelector("time");
+    return time ? local(new Date(time.dateTime)) : row.cells[0].textContent.trim();
+  });
   const heads = [...table.tHead.rows[0].cells].slice(1);
   const [text, dim, line, sheet, ...own] = colours(["text", "dim", "line", "sheet", ...heads.map((head) => colour(head.dataset.colour))]);
   const bars = section.dataset.kind === "bars";
@@ -100,9 +101,9 @@ function highest(data, stacked) {
   return Math.max(0, ...sums);
 }
 
-/** A number is what is said to be drawn, or the text where that is one. */
+/** A number is what is said to be drawn, or what its text says: `1,234`, `≥ $0.5`, and nothing for `—`. */
 function value(cell) {
-  const told = cell.dataset.v ?? cell.textContent;
+  const told = cell.dataset.v ?? cell.textContent.replace(/[≥<$,\s]/g, "");
   return /^[\d.e+-]+$/.test(told) ? Number(told) : null;
 }
 
@@ -127,8 +128,9 @@ async function draw(section) {
   section.classList.add("drawn");
   section.querySelector(".as-table").open = false;
   plot.on("plotly_click", (event) => {
-    const row = section.querySelector("table").tBodies[0].rows[event.points[0].pointIndex];
-    location.href = row.querySelector("a").href;
+    // the table of one chart has the links, for the points of all
+    const linked = section.parentNode.querySelector("tbody:has(a)");
+    location.href = linked.rows[event.points[0].pointIndex].querySelector("a").href;
   });
 }
 
