@@ -14,13 +14,19 @@ from web.conftest import HOSTILE_ID, minded
 pytestmark = pytest.mark.browser
 
 PAGES = (
+    "/?within=all",
     "/runs",
     "/runs?q=nothing+like+it",
+    "/failures?within=all",
+    "/agents?within=all",
     "/quality",
     "/settings",
     "/runs/refund-1",
     "/runs/refund-1?span=refund-1-llm",
     f"/runs/{quote(quote(HOSTILE_ID, safe=''), safe='')}",
+    "/runs/refund-1/story",
+    "/runs/refund-1/events",
+    "/compare?a=refund-1&b=old-00",
     "/runs/nobody",
     "/login/help",
 )
