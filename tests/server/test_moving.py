@@ -9,6 +9,7 @@ import pytest
 from msgspec import Raw
 from msgspec.structs import replace
 
+from holdfast.errors import SpanStoreUnavailableError
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores import schema, schema_columnar
 from holdfast.server.stores.base import Store
@@ -169,3 +170,21 @@ def test_large_runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
 def _hot(store: Store) -> set[str]:
     keys = {row["key"]: row["id"] for row in rows(store, schema.instances)}
     return {keys[row["instance_key"]] for row in rows(store, schema.spans)}
+
+
+def test_an_older_copy_of_the_database(store: Store) -> None:
+    """A database that knows less than the span store has, as a restored backup does, moves nothing on top of that,
+    and is read as it is; once the rest has been taken away it goes on."""
+    record(store, "a")
+    move(store)
+    with store.write() as transaction:
+        transaction.connection.execute(schema_columnar.span_mover.update().values(batch=1))
+    record(store, "b")
+    there = everything(store, ["a", "b"])
+    with pytest.raises(SpanStoreUnavailableError, match="up to 2, and the database has made 1"):
+        move(store)
+    assert everything(store, ["a", "b"]) == there
+    assert isinstance(store, TieredStore)
+    store.span_writes.drop_batches([2])
+    assert move(store) == 15
+    assert left_here(store) == (0, 0, 0)

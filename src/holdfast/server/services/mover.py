@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from holdfast._ids import new_id
-from holdfast.errors import StoreUnavailableError
+from holdfast.errors import SpanStoreUnavailableError, StoreUnavailableError
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.moving import SettledRun, Slice, read_slices, settled_runs, take_out
 from holdfast.server.stores.moving_state import (
@@ -19,6 +19,7 @@ from holdfast.server.stores.moving_state import (
     forget_erasures,
     give_back,
     longest_kept,
+    newest_batch,
     open_batches,
     take_over,
 )
@@ -91,6 +92,7 @@ class Mover:
         self._me = new_id()
         self._done_until = _NOTHING  # everything settled that last changed up to then has been moved
         self._looked_at_all = _NOTHING
+        self._numbers_fit = False
         self._erased = True  # a former process may have left some in the files
         self._purged_at = _NOTHING
         self._days: int | None = _NOTHING  # not known what is set
@@ -124,6 +126,7 @@ class Mover:
         if not in_transaction(self._store, lambda transaction: self._take_over(transaction, now)):
             self._done_until = _NOTHING
             return 0
+        self._check_numbers()
         self._tidy()
         before = now - self._after
         if now - self._looked_at_all > _LOOK_AT_ALL:
@@ -143,6 +146,22 @@ class Mover:
 
     def _take_over(self, transaction: WriteTransaction, now: int) -> bool:
         return take_over(transaction, self._me, now, now + _MINE_FOR)
+
+    def _check_numbers(self) -> None:
+        """Raises `SpanStoreUnavailableError` where the span store has batches that the catalogue has not made: it is
+        an older copy, in which other runs may have those runs' keys. Only a person can tell which one is right."""
+        if self._numbers_fit:
+            return
+        there = self._store.span_writes.newest()
+        with self._store.reader.connect() as connection:
+            here = newest_batch(connection)
+        if there > here:
+            raise SpanStoreUnavailableError(
+                self._store.span_store,
+                f"holds batches up to {there}, and the database has made {here}: it is an older copy, "
+                "see docs/clickhouse.md",
+            )
+        self._numbers_fit = True
 
     def _tidy(self) -> None:
         """Take away what was written of batches that were not finished, and what was erased; tell the span store for

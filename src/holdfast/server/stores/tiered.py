@@ -53,6 +53,11 @@ class TieredStore:
             raise
 
     @property
+    def span_store(self) -> str:
+        """Its address, without the password."""
+        return self._database.name
+
+    @property
     def reader(self) -> Engine:
         return self._catalogue.reader
 
