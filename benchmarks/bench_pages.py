@@ -113,7 +113,7 @@ def _lists(get: Get) -> Iterator[Line]:
 def _run_pages(server: Listening, get: Get) -> Iterator[Line]:
     for spans, goal in ((1_000, 50), (10_000, 50), (100_000, 100)):
         with server.services.store.write() as transaction:
-            fresh = [f"/runs/{_add_run(transaction, spans, n)}" for n in range(5 if spans < 100_000 else 3)]
+            fresh = [f"/runs/{add_run(transaction, spans, n)}" for n in range(5 if spans < 100_000 else 3)]
         yield _measure(f"run of {spans:,} spans, first view", get, fresh, goal)
         path = fresh[-1]
         yield _measure(f"run of {spans:,} spans, again", get, [path] * 30, goal)
@@ -195,7 +195,7 @@ def _fill(server: Listening) -> None:
         )
 
 
-def _add_run(transaction: WriteTransaction, spans: int, number: int) -> str:
+def add_run(transaction: WriteTransaction, spans: int, number: int) -> str:
     """A run of turns with ten spans each; one span in a hundred failed."""
     run_id = f"long-{spans}-{number}"
     begun = utc_now_ns() - spans * SECOND // 10

@@ -90,12 +90,16 @@ function selected() {
 /** Mark the selected row, wherever its row came from. */
 function mark() {
   const wanted = selected();
-  for (const row of rows.querySelectorAll("[data-row]")) {
-    const link = row.querySelector(".nm");
-    const is = wanted !== null && new URL(link.href).searchParams.get("span") === wanted;
-    row.classList.toggle("sel", is);
-    if (is) link.setAttribute("aria-current", "true");
-    else link.removeAttribute("aria-current");
+  for (const row of rows.querySelectorAll(".sel")) {
+    row.classList.remove("sel");
+    row.querySelector(".nm").removeAttribute("aria-current");
+  }
+  if (wanted === null) return;
+  for (const link of rows.querySelectorAll(".nm")) {
+    if (new URL(link.href).searchParams.get("span") !== wanted) continue;
+    link.closest("[data-row]").classList.add("sel");
+    link.setAttribute("aria-current", "true");
+    return;
   }
 }
 
