@@ -24,6 +24,8 @@ _FRESH_HOURS: Final = 24
 _OLDER_KEPT: Final = 300 * _SECOND
 _EXTREMES_KEPT: Final = 20 * _SECOND
 _OPEN_KEPT: Final = 2 * _SECOND
+_EVER_KEPT: Final = _HOUR
+"""How many runs there are only decides by which way some of them are looked for."""
 
 _NAMES: Final = 500
 _ALL_HOURS: Final = 1 << 40
@@ -71,7 +73,7 @@ class Overview:
         self._facet_points: Recent[object, Sequence[FacetPoint]] = Recent(_OLDER_KEPT, most=100)
         self._extremes: Recent[object, tuple[Sequence[RunMark], bool]] = Recent(_EXTREMES_KEPT, most=400)
         self._open: Recent[object, Sequence[OpenRunRecord]] = Recent(_OPEN_KEPT, most=100)
-        self._ever: Recent[object, int] = Recent(_OLDER_KEPT, most=100)
+        self._ever: Recent[object, int] = Recent(_EVER_KEPT, most=100)
 
     def open_runs(self, account_id: str, agent_id: str | None, now: int) -> Sequence[OpenRunRecord]:
         """As `OverviewReads.open_runs`; may be two seconds old."""
