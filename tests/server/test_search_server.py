@@ -223,6 +223,32 @@ def test_what_is_forgotten_is_gone_from_the_disk(tmp_path: Path) -> None:
         assert len(searched.subjects("kept")) == 20
 
 
+def test_an_erased_run_is_forgotten(tmp_path: Path) -> None:
+    """After a run was erased its words are found no more, and are soon in none of the index's files."""
+    with (
+        background_server(ServerConfig(data=tmp_path, port=0)) as server,
+        Api(server.url, server.token) as api,
+    ):
+        kept = _span(api, api.run(new_id()), "needle")
+        run_id = api.run(new_id())
+        gone = _span(api, run_id, "needle canaryword")
+        api.run(new_id())
+        wait_until(lambda: _ids(api, "q=needle") == [gone, kept])
+        assert api.post(f"/agent_instance/{run_id}/finish", {})[0] == 200
+        assert api.send("DELETE", f"/agent_instance/{run_id}")[0] == 200
+        assert _ids(api, "q=needle") == [kept]
+        wait_until(
+            lambda: (
+                not [
+                    path
+                    for path in tmp_path.glob("holdfast-search.db*")
+                    if b"canaryword" in path.read_bytes()
+                ]
+            )
+        )
+        assert _ids(api, "q=needle") == [kept]
+
+
 def test_real_runs(tmp_path: Path, real_runs: Iterator[dict[str, Any]]) -> None:
     """In recorded real runs every text that has two rare words next to each other is found by them."""
     with opened(tmp_path / "holdfast.db", None) as searched:
