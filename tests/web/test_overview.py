@@ -90,7 +90,7 @@ def test_they_are_compared_with_the_period_before(html: str) -> None:
     changed = html.partition("What changed")[2].partition("</section>")[0]
     assert "scribe ran; before, it did not" in changed
     assert "local-mixtral is called; before, it was not" in changed
-    assert "new failure, 2 times: no answer within" in changed
+    assert "new failure, 2 times: TimeoutError: no answer within" in changed
 
 
 def test_failures_recoveries_and_stops_are_counted(html: str) -> None:

@@ -46,8 +46,10 @@ def _new_failures(material: Material) -> Iterator[Change]:
     for name in new[:_NEW_FAILURES]:
         group = groups[name]
         times = sums[name].errors
+        kind = f"{group.error_type}: " if group.error_type else ""
         yield Change(
-            text=f"new failure, {times:,} {'time' if times == 1 else 'times'}: {one_line(group.message, 90)}",
+            text=f"new failure, {times:,} {'time' if times == 1 else 'times'}: "
+            + one_line(f"{kind}{group.message}", 100),
             title=f"{group.category.replace('_', ' ')}; never seen before this range",
             tone=Tone.BAD,
             href=material.failures_url(f"/failures/{quote(name, safe='')}"),
