@@ -78,7 +78,7 @@ def _run(store: Store, run_id: str) -> dict[str, Any]:
         for offset in (0, 1, 9)
         for descending in (False, True)
     ]
-    forward, search = ForwardReads(store), SearchSource(store)
+    forward, search = ForwardReads(store, content=True), SearchSource(store)
     return {
         "run": record,
         "light": (list(light.ids), list(light.parents), list(light.starts), [int(n) for n in light.failed]),

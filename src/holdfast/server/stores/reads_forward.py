@@ -7,7 +7,7 @@ from itertools import chain
 from typing import Any, Final, NamedTuple
 
 from msgspec import Struct
-from sqlalchemy import ColumnElement, Row, Select, func, select, text, tuple_
+from sqlalchemy import ColumnElement, Row, Select, func, null, select, text, tuple_
 
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.clickhouse.reads import MovedPart
@@ -105,6 +105,11 @@ _RUN: Final = (
     _i.spans_total,
 )
 _SPAN: Final[tuple[ColumnElement[Any], ...]] = (*spans.columns, *span_bodies.columns)
+_SAID: Final = ("payload", "result_payload")
+_UNSAID: Final[tuple[ColumnElement[Any], ...]] = tuple(
+    null() if column.name in _SAID else column for column in span_bodies.columns
+)
+_SPAN_UNSAID: Final[tuple[ColumnElement[Any], ...]] = (*spans.columns, *_UNSAID)
 _WIDTH: Final = len(spans.columns)
 _WITH_NAMES: Final = (
     instances.outerjoin(agents, agents.c.id == _i.agent_id)
@@ -119,9 +124,11 @@ _SETTLED: Final = f"instances.{SETTLED}".replace(" AND ", " AND instances.")
 
 
 class ForwardReads:
-    """Each method is one read of its own, in the calling thread."""
+    """Each method is one read of its own, in the calling thread. Without `content` payloads and results need not be
+    read."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, *, content: bool) -> None:
+        self._columns = _SPAN if content else _SPAN_UNSAID
         self._store = store
         self._engine = store.reader
 
@@ -143,7 +150,7 @@ class ForwardReads:
 
     def spans(self, keys: Collection[int]) -> list[WholeSpan]:
         """All spans of these runs, by run and id."""
-        query = select(*_SPAN).select_from(_WHOLE).where(_s.instance_key.in_(keys))
+        query = select(*self._columns).select_from(_WHOLE).where(_s.instance_key.in_(keys))
         with self._engine.connect() as connection:
             here = [_whole(row) for row in connection.execute(query.order_by(_s.instance_key, _s.id))]
             moved = self._store.moved_parts(connection, keys)
@@ -153,7 +160,7 @@ class ForwardReads:
 
     def spans_after(self, key: int, span_id: str, limit: int) -> list[WholeSpan]:
         """The spans of a run whose ids come after that one, in the order of their ids."""
-        query = select(*_SPAN).select_from(_WHOLE).where(_s.instance_key == key, _s.id > span_id)
+        query = select(*self._columns).select_from(_WHOLE).where(_s.instance_key == key, _s.id > span_id)
         with self._engine.connect() as connection:
             here = [_whole(row) for row in connection.execute(query.order_by(_s.id).limit(limit))]
             moved = self._store.moved_parts(connection, [key]).get(key)

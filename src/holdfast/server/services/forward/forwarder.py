@@ -84,7 +84,7 @@ class Forwarder:
         self._wait = wait
         self._patient = patient
         self._moved = moved
-        self._reads = ForwardReads(store)
+        self._reads = ForwardReads(store, content=forwarding.options.content)
         self._holder = new_id()
         self._account = forwarding.wanted.account_id
         self._destination = forwarding.destination(receiver.name)

@@ -28,7 +28,7 @@ __all__ = ["Packed", "Request", "packed"]
 _MOST_SPANS: Final = 512
 """In one request, as OpenTelemetry's own exporters send them."""
 _MOST_BYTES: Final = 2 << 20
-_LARGE_RUN: Final = 512
+_LARGE_RUN: Final = 256
 """A run of more spans is read piece by piece; smaller ones several at once."""
 _RESOURCE_SPANS: Final = ExportTraceServiceRequest.RESOURCE_SPANS_FIELD_NUMBER
 _SCOPE_SPANS: Final = ResourceSpans.SCOPE_SPANS_FIELD_NUMBER
