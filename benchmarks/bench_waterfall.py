@@ -80,15 +80,15 @@ def _fps(browser: Browser, page: Page, session: CDPSession, *, down: bool) -> tu
         page=page,
         categories=["disabled-by-default-devtools.timeline", "disabled-by-default-devtools.timeline.frame"],
     )
-    session.send(
-        "Input.synthesizeScrollGesture",
-        {
-            "x": box["x"] + box["width"] / 2,
-            "y": box["y"] + box["height"] / 2,
-            "yDistance": -PIXELS if down else PIXELS,
-            "speed": SPEED,
-            "gestureSourceType": "mouse",
-        },
+    gesture: dict[str, object] = {
+        "x": box["x"] + box["width"] / 2,
+        "y": box["y"] + box["height"] / 2,
+        "yDistance": -PIXELS if down else PIXELS,
+        "speed": SPEED,
+        "gestureSourceType": "mouse",
+    }
+    session.send(  # pyright: ignore[reportUnknownMemberType] - typed as a plain dict there
+        "Input.synthesizeScrollGesture", gesture
     )
     trace = json.loads(browser.stop_tracing())
     drawn = sorted(event["ts"] for event in trace["traceEvents"] if event["name"] == "DrawFrame")

@@ -9,10 +9,11 @@ from typing import Final
 
 import msgspec
 
+from holdfast.server.services.chat_forms import find_messages
 from holdfast.server.services.clean_text import clean, one_line
 from holdfast.server.services.json_read import as_list, as_object, decode_json
 
-__all__ = ["Chat", "ChatCall", "ChatMessage", "find_messages", "read_chat", "show_message"]
+__all__ = ["Chat", "ChatCall", "ChatMessage", "read_chat", "show_message"]
 
 _HEAD: Final = 2
 _TAIL: Final = 10
@@ -20,11 +21,6 @@ _RECENT: Final = 4
 _TEXT: Final = 3_000
 _CALL: Final = 1_500
 _CALLS: Final = 20
-_ROLES: Final = frozenset(
-    {"system", "developer", "user", "human", "assistant", "ai", "model", "tool", "function"}
-)
-_LISTS: Final = ("messages", "input", "inputs", "history", "contents", "input_messages", "output_messages")
-_SINGLES: Final = ("message", "output", "outputs")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,48 +74,6 @@ def read_chat(value: object) -> Chat | None:
     )
 
 
-def find_messages(value: object) -> list[dict[str, object]]:
-    """The messages in a payload or a result, as they are there; none where it holds no conversation."""
-    if _are_messages(value):
-        return [as_object(item) for item in as_list(value)]
-    fields = as_object(value)
-    for name in _LISTS:
-        inner = fields.get(name)
-        if _are_messages(inner):
-            return [as_object(item) for item in as_list(inner)]
-        deeper = as_object(inner).get("messages")
-        if _are_messages(deeper):
-            return [as_object(item) for item in as_list(deeper)]
-    if _is_message(fields) or _is_answer(fields):
-        return [fields]
-    choices = [as_object(as_object(choice).get("message")) for choice in as_list(fields.get("choices"))]
-    if choices and all(map(_is_message, choices)):
-        return choices
-    for name in _SINGLES:
-        inner = as_object(fields.get(name))
-        if _is_message(inner) or _is_answer(inner):
-            return [inner]
-    return []
-
-
-def _are_messages(value: object) -> bool:
-    items = as_list(value)
-    return bool(items) and all(_is_message(as_object(item)) for item in items)
-
-
-def _is_message(fields: dict[str, object]) -> bool:
-    role = fields.get("role")
-    return (
-        isinstance(role, str)
-        and role in _ROLES
-        and not fields.keys().isdisjoint({"content", "parts", "tool_calls"})
-    )
-
-
-def _is_answer(fields: dict[str, object]) -> bool:
-    return "content" in fields and isinstance(fields.get("tool_calls"), list)
-
-
 def show_message(fields: dict[str, object]) -> ChatMessage:
     texts: list[str] = []
     calls: list[ChatCall] = []
@@ -148,6 +102,8 @@ def _read_parts(parts: Iterable[object], texts: list[str], calls: list[ChatCall]
         kind = str(fields.get("type", "text"))
         if isinstance(part, str):
             texts.append(part)
+        elif _read_keyed(fields, texts, calls):
+            continue
         elif kind in {"tool_use", "tool_call", "function_call"}:
             calls.append(_call(fields.get("name"), fields.get("input", fields.get("arguments"))))
         elif kind in {"tool_result", "tool_call_response"}:
@@ -155,6 +111,21 @@ def _read_parts(parts: Iterable[object], texts: list[str], calls: list[ChatCall]
         else:
             said = fields.get("text", fields.get("content", fields.get("thinking")))
             texts.append(said if isinstance(said, str) else f"[{one_line(kind, 40)}]")
+
+
+def _read_keyed(fields: dict[str, object], texts: list[str], calls: list[ChatCall]) -> bool:
+    """A part that says by its key what it is, as Gemini's and Bedrock's do; False for any other."""
+    for key in ("functionCall", "function_call", "toolUse"):
+        inner = as_object(fields.get(key))
+        if inner:
+            calls.append(_call(inner.get("name"), inner.get("args", inner.get("input"))))
+            return True
+    for key in ("functionResponse", "function_response", "toolResult"):
+        inner = as_object(fields.get(key))
+        if inner:
+            texts.append(_as_text(inner.get("response", inner.get("content"))))
+            return True
+    return False
 
 
 def _call(name: object, arguments: object) -> ChatCall:

@@ -9,7 +9,8 @@ from typing import Final
 
 import msgspec
 
-from holdfast.server.services.chat_view import ChatMessage, find_messages, show_message
+from holdfast.server.services.chat_forms import find_messages
+from holdfast.server.services.chat_view import ChatMessage, show_message
 from holdfast.server.services.clean_text import clean, one_line
 from holdfast.server.services.json_read import as_list, as_object, decode_json
 from holdfast.server.services.run_tree import short_id
