@@ -109,7 +109,7 @@ def test_what_can_be_found(searched: Searched) -> None:
     assert searched.subjects("question") == [], "keys are not searched"
 
 
-_LANGUAGE = [
+_LANGUAGE: list[tuple[str, list[str]]] = [
     ("connection refused", ["s1", "s2"]),
     ('"connection refused"', ["s1"]),
     ('"refused connection"', ["s2"]),
