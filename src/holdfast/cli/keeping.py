@@ -136,8 +136,10 @@ def _on_database(config: ServerConfig) -> Generator[_OnDatabase]:
                 pass  # where a server has the index, that forgets the runs
             while index.tidy():
                 pass
-            while isinstance(store, TieredStore) and erase_moved(store):
-                pass
+            if isinstance(store, TieredStore) and erase_moved(store):
+                while erase_moved(store):
+                    pass
+                store.span_writes.purge()
             done: Future[None] = Future()
             done.set_result(None)
             return done

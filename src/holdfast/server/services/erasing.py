@@ -122,12 +122,11 @@ class ErasureWork:
 
         def take_out(transaction: WriteTransaction) -> None:
             connection = transaction.connection
-            counts = take_out_rows(connection, keys, _ROWS)
-            if counts:
-                add_to_receipt(connection, receipt_id, counts)
-                return
-            take_out_runs(connection, keys)
-            forget_later(transaction, keys, self._clock())
+            counts, all_gone = take_out_rows(connection, keys, _ROWS)
+            add_to_receipt(connection, receipt_id, counts)
+            if all_gone:
+                take_out_runs(connection, keys)
+                forget_later(transaction, keys, self._clock())
 
         in_transaction(self._store, take_out)
         return True

@@ -87,8 +87,10 @@ def moved_spans(connection: Connection, instance_keys: Collection[int]) -> int:
     return int(connection.execute(total).scalar_one()) - connection.execute(here).scalar_one()
 
 
-def take_out_rows(connection: Connection, instance_keys: Collection[int], limit: int) -> Counter[str]:
-    """Delete up to about `limit` of the rows that belong to the runs; how many went, by table. Nothing: all
+def take_out_rows(
+    connection: Connection, instance_keys: Collection[int], limit: int
+) -> tuple[Counter[str], bool]:
+    """Delete up to about `limit` of the rows that belong to the runs: how many went, by table, and whether all
     of them are gone."""
     counts: Counter[str] = Counter()
     left = limit
@@ -107,7 +109,7 @@ def take_out_rows(connection: Connection, instance_keys: Collection[int], limit:
         whole = place[0].in_(rows) if len(place) == 1 else tuple_(*place).in_(rows)
         counts[table.name] = connection.execute(delete(table).where(whole)).rowcount
         left -= counts[table.name]
-    return +counts
+    return +counts, left > 0
 
 
 def take_out_runs(connection: Connection, instance_keys: Collection[int]) -> None:
