@@ -87,9 +87,7 @@ def _fps(browser: Browser, page: Page, session: CDPSession, *, down: bool) -> tu
         "speed": SPEED,
         "gestureSourceType": "mouse",
     }
-    session.send(  # pyright: ignore[reportUnknownMemberType] - typed as a plain dict there
-        "Input.synthesizeScrollGesture", gesture
-    )
+    session.send("Input.synthesizeScrollGesture", gesture)  # pyright: ignore[reportUnknownMemberType, reportArgumentType] - a bare dict there
     trace = json.loads(browser.stop_tracing())
     drawn = sorted(event["ts"] for event in trace["traceEvents"] if event["name"] == "DrawFrame")
     gaps = [(later - earlier) / 1000 for earlier, later in pairwise(drawn)]
