@@ -12,8 +12,10 @@ from holdfast.server.stores.base import Store
 from holdfast.server.stores.reach import Reach
 from holdfast.server.stores.reads_api import ApiReads, Window
 from holdfast.server.stores.reads_forward import ForwardReads
+from holdfast.server.stores.reads_results import ResultReads
 from holdfast.server.stores.reads_runs import RunReads
 from holdfast.server.stores.reads_spans import SpanReads
+from holdfast.server.stores.reads_tree import TreeReads
 from holdfast.server.stores.search_source import SearchSource
 from server.records import NOW
 
@@ -78,6 +80,7 @@ def _run(store: Store, run_id: str) -> dict[str, Any]:
         for offset in (0, 1, 9)
         for descending in (False, True)
     ]
+    tree = TreeReads(store)
     forward, search = ForwardReads(store, content=True), SearchSource(store)
     return {
         "run": record,
@@ -85,6 +88,10 @@ def _run(store: Store, run_id: str) -> dict[str, Any]:
         "records": [records[span_id] for span_id in sorted(records)],
         "bodies": {body: spans.body(body) for body in bodies},
         "errors": spans.errors(bodies),
+        "bodies at once": spans.bodies(bodies),
+        "results": ResultReads(store).marks(bodies),
+        "ends": tree.ends(key),
+        "found": sorted(tree.found(key, "Agent:Tool")),
         "first": to_builtins(api.first_spans(key, 5)),
         "whole": to_builtins([(span, body) for _, span, body in found]),
         "total": total,

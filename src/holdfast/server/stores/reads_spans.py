@@ -109,8 +109,8 @@ def _moved_record(row: SpanRow) -> SpanRecord:
     return SpanRecord(*(values[place] for place in _PLACES))
 
 
-def _moved_body(row: BodyRow | None) -> SpanBody:
-    return _NOTHING if row is None else SpanBody(*astuple(row)[1:])
+def _moved_body(row: BodyRow) -> SpanBody:
+    return SpanBody(*astuple(row)[1:])
 
 
 def _record(row: Row[*tuple[Any, ...]]) -> SpanRecord:
@@ -162,17 +162,24 @@ class SpanReads:
         return self.records(key, [span_id]).get(span_id)
 
     def body(self, body_key: int) -> SpanBody:
+        return self.bodies([body_key])[body_key]
+
+    def bodies(self, body_keys: Sequence[int]) -> dict[int, SpanBody]:
+        """All that were asked for, by key; one that does not exist has nothing in it."""
         b = span_bodies.c
-        query = select(b.payload, b.result_payload, b.attributes, b.finish_attributes, b.error).where(
-            b.key == body_key
-        )
+        query = select(b.key, b.payload, b.result_payload, b.attributes, b.finish_attributes, b.error)
+        found = dict.fromkeys(body_keys, _NOTHING)
+        missing: dict[int, list[int]] = {}
         with self._engine.connect() as connection:
-            row = connection.execute(query).first()
-            key = body_key >> BODY_KEY_BITS
-            moved = self._store.moved_parts(connection, [key]).get(key) if row is None else None
-        if moved is not None:
-            return _moved_body(moved.bodies([body_key]).get(body_key))
-        return _NOTHING if row is None else SpanBody(*row)
+            rows = connection.execute(query.where(b.key.in_(body_keys)))
+            here = {row[0]: SpanBody(*row[1:]) for row in rows}
+            for body_key in body_keys:
+                if body_key not in here:
+                    missing.setdefault(body_key >> BODY_KEY_BITS, []).append(body_key)
+            moved = self._store.moved_parts(connection, missing) if missing else {}
+        for key, part in moved.items():
+            found |= {body.key: _moved_body(body) for body in part.bodies(missing[key]).values()}
+        return found | here
 
     def errors(self, bodies: Sequence[int]) -> dict[int, bytes]:
         """The recorded errors of some spans, by body key."""

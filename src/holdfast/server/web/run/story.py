@@ -108,12 +108,11 @@ def _span_steps(
         body = queries.spans.body(before.body_key)
         for _ in steps_of_span(before, body, heard, began, ""):
             pass  # only what the reader has heard by then
-    for place in range(first, end):
-        span = records.get(tree.ids[place])
-        if span is None:
-            continue
+    shown = [(place, records[tree.ids[place]]) for place in range(first, end) if tree.ids[place] in records]
+    bodies = queries.spans.bodies([span.body_key for _, span in shown])
+    for place, span in shown:
         href = path + query.select(span.id)
-        steps = tuple(steps_of_span(span, queries.spans.body(span.body_key), heard, began, href))
+        steps = tuple(steps_of_span(span, bodies[span.body_key], heard, began, href))
         found.append(_Timed(at=tree.starts[place], steps=steps))
     return found
 
