@@ -7,6 +7,7 @@ from typing import Final
 from litestar import Router
 
 from holdfast.server.api.agents import AGENT_ROUTES
+from holdfast.server.api.answers import ANSWER_ROUTES
 from holdfast.server.api.authorize import authorize
 from holdfast.server.api.erasing import ERASING_ROUTES
 from holdfast.server.api.health import HEALTH_ROUTES
@@ -30,6 +31,7 @@ _MANAGEMENT: Final = [
     *TOKEN_ROUTES,
     *ERASING_ROUTES,
     *SCORE_ROUTES,
+    *ANSWER_ROUTES,
 ]
 
 
