@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from contextlib import suppress
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
+from typing import Final
 
+import typer
 from msgspec import Struct
 from rich.progress import Progress, TextColumn, TimeElapsedColumn
 
 from holdfast._clock import utc_now_ns
 from holdfast._settings import read_setting
-from holdfast.cli.hosting import stoppable
 from holdfast.cli.output import amount, console, print_json, remarks
-from holdfast.errors import CommandError, ForwardingError, StoreError
+from holdfast.errors import CommandError, ForwardingError, ForwardingStopped, StoreError
 from holdfast.server.app import open_store
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.forward.forwarder import Forwarder, Forwarding
@@ -27,6 +31,8 @@ from holdfast.server.stores.reads_forward import ForwardFilter
 from holdfast.wire.genai import wants_content, wants_newest
 
 __all__ = ["Asked", "run_forward"]
+
+_INTERRUPTED: Final = 130
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,12 +83,13 @@ def _forward(store: Store, receiver: Receiver, asked: Asked) -> None:
             sent = _since(receiver, position, begun)
             progress.update(task, description=f"{amount(sent.runs, 'run')}, {amount(sent.spans, 'span')}")
 
+        stop = threading.Event()
         forwarder = Forwarder(
             store,
             receiver,
             _forwarding(store, asked),
             clock=utc_now_ns,
-            wait=threading.Event().wait,
+            wait=stop.wait,
             patient=asked.follow,
             moved=moved,
         )
@@ -93,7 +100,7 @@ def _forward(store: Store, receiver: Receiver, asked: Asked) -> None:
             )
         begun = forwarder.position
         try:
-            with stoppable():
+            with suppress(ForwardingStopped), _stopping(stop):
                 if asked.follow:
                     forwarder.follow()
                 else:
@@ -106,6 +113,25 @@ def _forward(store: Store, receiver: Receiver, asked: Asked) -> None:
             with suppress(StoreError):
                 forwarder.close()
     _tell(_since(receiver, forwarder.position, begun), asked.json)
+    if stop.is_set() and not asked.follow:
+        raise typer.Exit(_INTERRUPTED)
+
+
+@contextmanager
+def _stopping(stop: threading.Event) -> Generator[None]:
+    """Ctrl-C and SIGTERM let the request that is under way come to its end; a second one does not."""
+
+    def ask(_number: int, _frame: FrameType | None) -> None:
+        if stop.is_set():
+            raise KeyboardInterrupt
+        stop.set()
+
+    before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _forwarding(store: Store, asked: Asked) -> Forwarding:

@@ -159,7 +159,7 @@ class Forwarder:
             self._rest(every)
 
     def send_settled(self) -> None:
-        """Send what has settled by now."""
+        """Send what has settled by now. Raises as `catch_up` does."""
         while True:
             horizon = self._clock() - int(self._what.settle * _SECOND)
             runs = self._reads.settled(self._what.wanted, self._position.place, horizon, _RUNS_AT_ONCE)
@@ -168,6 +168,8 @@ class Forwarder:
                 if request.done is not None:
                     self._go_on(runs=request.runs, place=request.done)
                 self._save()
+                if self._wait(0.0):
+                    raise ForwardingStopped
             if len(runs) < _RUNS_AT_ONCE:
                 return
 
