@@ -23,6 +23,8 @@ _BUSY: Final = 500.0
 """Operations a second from which on recording goes first."""
 _REST: Final = 4.0
 """It then rests so many times as long as it worked: a fifth of one core is all it takes."""
+_EASE: Final = 0.5
+"""And so many times when nothing is recorded: readers want to be served meanwhile."""
 
 
 class Indexer:
@@ -71,8 +73,8 @@ class Indexer:
         if self._work.step() is None and not self._index.tidy():
             return False
         spent = time.monotonic() - began
-        if self._seen() - before > _BUSY * spent:
-            self._closing.wait(_REST * spent)
+        busy = self._seen() - before > _BUSY * spent
+        self._closing.wait((_REST if busy else _EASE) * spent)
         return True
 
     def _seen(self) -> int:
