@@ -88,6 +88,11 @@ class OverviewReads:
         with self._engine.connect() as connection:
             return connection.execute(query).scalar()
 
+    def runs_ever(self) -> int:
+        """How many runs the database has had so far, of all accounts."""
+        with self._engine.connect() as connection:
+            return connection.execute(select(func.max(_i.key))).scalar() or 0
+
     def agent_names(self, account_id: str, ids: Collection[str]) -> dict[str, str]:
         """Of those that exist, by id."""
         query = select(agents.c.id, agents.c.name).where(
@@ -138,7 +143,7 @@ class OverviewReads:
     ) -> tuple[list[RunMark], bool]:
         """The runs of the span that took longest or cost most, and whether all were looked at.
 
-        `share` is how large a part of all the account's runs the span holds, roughly. The index of the
+        `share` is how large a part of all the account's runs the span holds, roughly; rather too small. The index of the
         durations (or costs) gives the runs in order, and the search ends with the `limit`-th that lies in
         the span: quick where they are many. Where they are few, the index of the times gives all of them.
         Either looks at `LOOKED_AT` rows at most; of a long list of times at the newest.
@@ -180,10 +185,11 @@ def _questions(connection: Connection, keys: Sequence[int]) -> dict[int, int]:
     if not keys:
         return {}
     f = run_facets.c
-    asked, answered = AgentEventName.INPUT_REQUESTED.value, AgentEventName.INPUT_PROVIDED.value
+    asked = AgentEventName.INPUT_REQUESTED.value
+    closed = AgentEventName.INPUT_PROVIDED.value, AgentEventName.INPUT_CLOSED.value
     query = (
-        select(f.instance_key, func.sum(case((f.name == answered, -f.calls), else_=f.calls)))
-        .where(f.instance_key.in_(keys), f.kind == FacetKind.EVENT.value, f.name.in_((asked, answered)))
+        select(f.instance_key, func.sum(case((f.name == asked, f.calls), else_=-f.calls)))
+        .where(f.instance_key.in_(keys), f.kind == FacetKind.EVENT.value, f.name.in_((asked, *closed)))
         .group_by(f.instance_key)
     )
     return {row[0]: int(row[1]) for row in connection.execute(query)}
