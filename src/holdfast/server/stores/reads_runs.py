@@ -131,7 +131,7 @@ class RunReads:
         return None if row is None else RunVersion(*row)
 
     def sums(self, wanted: RunFilter) -> RunSums:
-        """Over the hours of `wanted`, of its agent; its status is not looked at."""
+        """Over the hours of `wanted`, of its agent."""
         r = rollups.c
         columns = (
             *(r[f"runs_{n}"] for n in ("pending", "active", "complete", "failed", "cancelled", "terminated")),

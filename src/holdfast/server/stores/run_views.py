@@ -19,11 +19,10 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunFilter:
-    """Which runs. Times are nanoseconds; `since` is included, `until` is not."""
+    """Of which runs the sums are. Times are nanoseconds; `since` is included, `until` is not."""
 
     account_id: str
     agent_id: str | None = None
-    status: str | None = None
     since: int | None = None
     until: int | None = None
 
