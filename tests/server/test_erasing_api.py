@@ -205,3 +205,13 @@ def test_nothing_of_it_is_left_in_the_files(tmp_path: Path) -> None:
             any(word.encode() in path.read_bytes() for path in tmp_path.glob("holdfast.db*"))
             for word in words[1::2]
         )
+
+
+def test_room_is_measured(running: Listening) -> None:
+    """In whatever database: its kind, its size, and the size of each table."""
+    sizes = running.services.managed.storage
+    assert sizes.kind().partition(" ")[0] in ("SQLite", "PostgreSQL")
+    tables = sizes.tables(asked=True)
+    assert tables is not None
+    assert tables.by_table["instances"] > 0
+    assert sum(tables.by_table.values()) <= sizes.database()

@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from holdfast.errors import SpanStoreUnavailableError
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.reads_storage import database_bytes, table_bytes
+from holdfast.server.stores.reads_storage import database_bytes, database_kind, table_bytes
 from holdfast.server.stores.tiered import TieredStore
 
 __all__ = ["FileSize", "StorageSizes", "Tables"]
@@ -41,6 +41,9 @@ class StorageSizes:
         self._clock = clock
         self._lock = threading.Lock()
         self._tables: Tables | None = None
+
+    def kind(self) -> str:
+        return database_kind(self._store)
 
     def database(self) -> int:
         return database_bytes(self._store)

@@ -11,7 +11,7 @@ from holdfast.server.stores.base import Store
 from holdfast.server.stores.schema import check_queue, instances
 from holdfast.server.stores.schema_search import search_queue
 
-__all__ = ["QueueLength", "database_bytes", "queue_lengths", "table_bytes"]
+__all__ = ["QueueLength", "database_bytes", "database_kind", "queue_lengths", "table_bytes"]
 
 _SQLITE_TABLES: Final = text(
     "SELECT coalesce(m.tbl_name, s.name), sum(s.pgsize) FROM dbstat s "
@@ -30,6 +30,14 @@ class QueueLength(Struct, frozen=True, kw_only=True):
 
     waiting: int
     since: int | None
+
+
+def database_kind(store: Store) -> str:
+    """Which database it is, with its version."""
+    with store.reader.connect() as connection:
+        postgres = connection.dialect.name == "postgresql"
+        version = text("SHOW server_version" if postgres else "SELECT sqlite_version()")
+        return f"{'PostgreSQL' if postgres else 'SQLite'} {connection.execute(version).scalar_one()}"
 
 
 def database_bytes(store: Store) -> int:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import platform
 import re
-import sqlite3
 from typing import Final
 from urllib.parse import quote
 
@@ -147,11 +146,10 @@ def _about(services: Services, *, own_server: bool) -> tuple[Fact, ...]:
     config = services.config
     facts = [Fact(label="Holdfast", value=__version__)]
     if own_server:
-        kind = "PostgreSQL" if config.database else f"SQLite {sqlite3.sqlite_version}"
         where = _PASSWORD.sub(r"\1@", config.database) if config.database else str(config.data)
         facts += [
             Fact(label="Python", value=platform.python_version()),
-            Fact(label="Database", value=kind, title=where),
+            Fact(label="Database", value=services.managed.storage.kind(), title=where),
         ]
         if config.spans is not None:
             facts.append(Fact(label="Spans that have settled", value="ClickHouse"))
