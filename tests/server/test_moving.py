@@ -24,7 +24,7 @@ from server.records import NOW, apply, rows
 MUCH_LATER = 2 * LATER
 
 
-@pytest.fixture(params=["sqlite", "postgres"])
+@pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.slow)])
 def store(tmp_path: Path, chdb: str, request: pytest.FixtureRequest) -> Iterator[Store]:
     address = request.getfixturevalue("postgres") if request.param == "postgres" else None
     store = open_database(tmp_path / "record.db", address, chdb)
