@@ -21,6 +21,7 @@ from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database
 from holdfast.server.stores.rows import InstanceRow
+from holdfast.server.stores.schema_versions import version_rollups
 from server.client import Api
 from server.records import rows
 
@@ -160,13 +161,15 @@ def _check_totals(store: Store) -> None:
         assert run.input_tokens == sum(row["input_tokens"] for row in own)
         assert run.cost_nano == sum(row["cost_nano"] for row in own)
         assert run.events == len([row for row in events if row["instance_key"] == key])
-    wanted: dict[str, int] = {}
-    for run in runs.values():
-        for delta in rollup_deltas(run.account_id, None, run_sums(run)):
-            for name, count in delta.counts.items():
-                wanted[name] = wanted.get(name, 0) + count
-    found = rows(store, schema.rollups)
-    assert {name: sum(row[name] for row in found) for name in wanted} == wanted
+    deltas = [delta for run in runs.values() for delta in rollup_deltas(run.account_id, None, run_sums(run))]
+    for table, of_versions in ((schema.rollups, False), (version_rollups, True)):
+        wanted: dict[str, int] = {}
+        for delta in deltas:
+            if bool(delta.version_id) is of_versions:
+                for name, count in delta.counts.items():
+                    wanted[name] = wanted.get(name, 0) + count
+        found = rows(store, table)
+        assert {name: sum(row[name] for row in found) for name in wanted} == wanted
 
 
 @pytest.mark.slow
