@@ -232,9 +232,24 @@ def test_the_live_stream_of_a_finished_run_says_so_and_ends(reader: Reader) -> N
 
 
 def test_a_page_weighs_less_than_150_kilobytes_with_all_that_it_loads(reader: Reader) -> None:
-    """The largest first screen, its stylesheet, its scripts and its icons."""
+    """The largest first screen, its stylesheet, its scripts and what those import, and its icons."""
     html = reader.html("/runs/wide-10000")
     files = set(re.findall(r'(?:src|href)="(/static/[^"#]+)', html)) | {
         path.partition("#")[0] for path in re.findall(r'<use href="([^"]+)"', html)
     }
-    assert len(html) + sum(len(reader.get(path).data) for path in files) < 150_000
+    run_js = next(path for path in files if path.endswith("/run.js"))
+    files.add(run_js.replace("run.js", "run_live.js"))
+    weights = [
+        int(reader.get(path, **{"Accept-Encoding": "gzip"}).headers["content-length"]) for path in files
+    ]
+    assert len(weights) >= 6
+    assert len(html) + sum(weights) < 150_000
+
+
+def test_files_travel_packed_where_the_browser_takes_it(reader: Reader) -> None:
+    """And are the same either way."""
+    path = re.findall(r'href="(/static/[^"#]+css)"', reader.html("/runs/refund-1"))[0]
+    plain, packed = reader.get(path), reader.get(path, **{"Accept-Encoding": "gzip"})
+    assert plain.data == packed.data
+    assert packed.headers["content-encoding"] == "gzip"
+    assert int(packed.headers["content-length"]) * 3 < int(plain.headers["content-length"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import fields
 from functools import cache
 from hashlib import sha256
@@ -39,7 +40,7 @@ STATIC_FILES: Final = {
 
 
 class StaticFile:
-    """A file of the console. The stylesheet is one to the reader, and here a file for each page."""
+    """A file of the console, plain and as gzip. The stylesheet is one to the reader, and here a file for each page."""
 
     def __init__(self, name: str) -> None:
         static = _HERE / "static"
@@ -47,6 +48,7 @@ class StaticFile:
             self.content = b"".join(part.read_bytes() for part in sorted((static / "styles").glob("*.css")))
         else:
             self.content = (static / name).read_bytes()
+        self.packed = gzip.compress(self.content, 9, mtime=0)
         self.media_type = STATIC_FILES[name]
 
 

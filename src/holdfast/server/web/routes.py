@@ -29,6 +29,8 @@ from holdfast.wire.vocabulary import ErrorCode
 __all__ = ["web_routes"]
 
 _FOR_EVER: Final = {"Cache-Control": "public, max-age=31536000, immutable"}
+_EITHER: Final = {"Vary": "Accept-Encoding"}
+_PACKED: Final = {"Content-Encoding": "gzip", **_EITHER}
 
 
 @get("/theme", include_in_schema=False)
@@ -55,7 +57,10 @@ async def static(request: AnyRequest, version: FromPath[str], name: FromPath[str
     file = static_file(name)
     if file is None:
         raise ApiError(404, ErrorCode.NOT_FOUND, "There is no such file.")
-    return Response(file.content, media_type=file.media_type, headers=_FOR_EVER)
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        headers = _FOR_EVER | _PACKED
+        return Response(file.packed, media_type=file.media_type, headers=headers)
+    return Response(file.content, media_type=file.media_type, headers=_FOR_EVER | _EITHER)
 
 
 def _plotly(accepted: str) -> Response[bytes]:
