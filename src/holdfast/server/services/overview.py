@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeVar
 
-from holdfast.server.services.overview_sums import Totals, by_name, step_hours, total, totals_by_agent
+from holdfast.server.services.overview_sums import Totals, by_name, step_hours, totals_by_agent
 from holdfast.server.services.recent import Recent
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.facet_views import FacetPoint, FacetSpan, FacetSum
@@ -24,9 +24,6 @@ _FRESH_HOURS: Final = 24
 _OLDER_KEPT: Final = 300 * _SECOND
 _EXTREMES_KEPT: Final = 20 * _SECOND
 _OPEN_KEPT: Final = 2 * _SECOND
-_EVER_KEPT: Final = _HOUR
-"""How many runs there are only decides by which way some of them are looked for."""
-
 _NAMES: Final = 500
 _ALL_HOURS: Final = 1 << 40
 """A step so long that a whole period is one point."""
@@ -73,7 +70,6 @@ class Overview:
         self._facet_points: Recent[object, Sequence[FacetPoint]] = Recent(_OLDER_KEPT, most=100)
         self._extremes: Recent[object, tuple[Sequence[RunMark], bool]] = Recent(_EXTREMES_KEPT, most=400)
         self._open: Recent[object, Sequence[OpenRunRecord]] = Recent(_OPEN_KEPT, most=100)
-        self._ever: Recent[object, int] = Recent(_EVER_KEPT, most=100)
 
     def open_runs(self, account_id: str, agent_id: str | None, now: int) -> Sequence[OpenRunRecord]:
         """As `OverviewReads.open_runs`; may be two seconds old."""
@@ -134,22 +130,12 @@ class Overview:
         self, period: Period, extreme: Extreme, limit: int, runs: int, now: int
     ) -> tuple[Sequence[RunMark], bool]:
         """As `OverviewReads.extremes`, at most 20 seconds old. `runs` is how many the period has."""
-        ever = max(1, self._runs_ever(period.account_id, now))
         span = _span(period, period.first, period.last)
         return _kept(
             self._extremes,
             (span, extreme, limit),
             now,
-            lambda: self.reads.extremes(span, extreme, limit, share=runs / ever),
-        )
-
-    def _runs_ever(self, account_id: str, now: int) -> int:
-        everything = OverviewSpan(account_id=account_id, agent_id=None, first=0)
-        return _kept(
-            self._ever,
-            account_id,
-            now,
-            lambda: total(self.reads.series(everything, _ALL_HOURS, by_agent=True)).runs,
+            lambda: self.reads.extremes(span, extreme, limit, share=runs / max(1, self.reads.runs_ever())),
         )
 
 

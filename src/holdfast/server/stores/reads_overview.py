@@ -143,10 +143,10 @@ class OverviewReads:
     ) -> tuple[list[RunMark], bool]:
         """The runs of the span that took longest or cost most, and whether all were looked at.
 
-        `share` is how large a part of all the account's runs the span holds, roughly; rather too small. The index of the
-        durations (or costs) gives the runs in order, and the search ends with the `limit`-th that lies in
-        the span: quick where they are many. Where they are few, the index of the times gives all of them.
-        Either looks at `LOOKED_AT` rows at most; of a long list of times at the newest.
+        `share` is how large a part of all the account's runs the span holds, roughly; rather too small. The
+        index of the durations (or costs) gives the runs in order, and the search ends with the `limit`-th that
+        lies in the span: quick where they are many. Where they are few, the index of the times gives all of
+        them. Either looks at `LOOKED_AT` rows at most; of a long list of times at the newest.
         """
         value = _i.duration if extreme is Extreme.DURATION else _i.cost_nano
         top = (value.desc(), _i.key.desc())
@@ -154,9 +154,7 @@ class OverviewReads:
         likely = math.ceil(4 * limit / share) if share > 0 else LOOKED_AT
         with self._engine.connect() as connection:
             for look_at in (likely, LOOKED_AT) if likely <= LOOKED_AT else ():
-                walked = select(_i.key).where(_i.account_id == wanted.account_id, value > 0)
-                walked = walked.order_by(*top).limit(look_at)
-                found = connection.execute(marks.where(_i.key.in_(walked), *_times(wanted))).all()
+                found = connection.execute(marks.where(_i.key.in_(_walked(wanted, value, look_at)))).all()
                 if len(found) == limit:
                     return [RunMark(*row) for row in found], True
             newest = select(_i.key).where(*_times(wanted)).order_by(_i.begun_at.desc(), _i.key.desc())
@@ -193,6 +191,24 @@ def _questions(connection: Connection, keys: Sequence[int]) -> dict[int, int]:
         .group_by(f.instance_key)
     )
     return {row[0]: int(row[1]) for row in connection.execute(query)}
+
+
+def _walked(wanted: OverviewSpan, value: ColumnElement[Any], look_at: int) -> Select[tuple[int]]:
+    """Of the `look_at` runs with the highest values those in the span. The limit is inside: what is asked of the
+    runs must not make the database go along the times."""
+    top = (
+        select(_i.key, _i.begun_at, _i.agent_id)
+        .where(_i.account_id == wanted.account_id, value > 0)
+        .order_by(value.desc(), _i.key.desc())
+        .limit(look_at)
+        .subquery()
+    )
+    where = [top.c.begun_at >= wanted.first * _HOUR]
+    if wanted.agent_id is not None:
+        where.append(top.c.agent_id == wanted.agent_id)
+    if wanted.last is not None:
+        where.append(top.c.begun_at < wanted.last * _HOUR)
+    return select(top.c.key).where(*where)
 
 
 def _hours(wanted: OverviewSpan) -> list[ColumnElement[bool]]:
