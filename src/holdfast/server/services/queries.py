@@ -55,9 +55,9 @@ class Queries:
         self._lock = threading.Lock()
         self._older: dict[tuple[str, str | None, int | None], tuple[int, int, RunSums]] = {}
         self._trees = Trees(self.spans)
-        inside = TreeReads(store)
-        self.critical = CriticalPaths(inside)
-        self.finder = Finder(inside)
+        self.inside = TreeReads(store)
+        self.critical = CriticalPaths(self.inside)
+        self.finder = Finder(self.inside)
         self.comparing = Comparing(self.spans, ResultReads(store), self._trees.tree)
 
     def sums(self, wanted: RunFilter, now: int) -> RunSums:
