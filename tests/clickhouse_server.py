@@ -13,6 +13,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from email.parser import BytesParser
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -26,8 +27,7 @@ class ClickHouseServer:
     """`address` is for the user `holdfast`. `stop` and `start` again keep data and port."""
 
     def __init__(self, directory: Path, database: str) -> None:
-        import chdb
-
+        chdb: Any = import_module("chdb")  # without types
         self._engine = chdb.connect(str(directory))
         self._lock = threading.Lock()
         self._database = database
@@ -108,7 +108,7 @@ def _handler(server: ClickHouseServer) -> type[BaseHTTPRequestHandler]:
                 return body, {}
             form = BytesParser().parsebytes(b"Content-Type: " + kind.encode() + b"\r\n\r\n" + body)
             fields: dict[str, str] = {}
-            for part in form.get_payload():  # type: ignore[union-attr]
+            for part in form.get_payload():
                 name = part.get_param("name", header="content-disposition")  # type: ignore[union-attr]
                 fields[str(name)] = part.get_payload(decode=True).decode()  # type: ignore[union-attr]
             return fields.pop("query").encode(), fields
@@ -140,9 +140,8 @@ def _plain(body: bytes, encoding: str | None) -> bytes:
     if encoding is None:
         return body
     assert encoding == "lz4"
-    import lz4.frame
-
-    return bytes(lz4.frame.open(BytesIO(body)).read())  # one frame a block
+    frames: Any = import_module("lz4.frame")  # without types
+    return bytes(frames.open(BytesIO(body)).read())  # one frame a block
 
 
 @contextmanager

@@ -13,7 +13,8 @@ import signal
 import sys
 from pathlib import Path
 
-from holdfast.server.services import mover as services_mover
+import pytest
+
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores import moving
 from holdfast.server.stores.opening import open_database
@@ -22,12 +23,13 @@ from server.moved_runs import LATER, left_here, move, record
 from server.records import NOW
 
 RUNS = ("a", "b", "c", "d")
+_PATCH = pytest.MonkeyPatch()
 
 
 def main(directory: Path, what: str) -> None:
     store = open_database(directory / "record.db", None, f"chdb:///{directory}/spans")
     prepare(store, NOW)
-    moving.SLICE_ROWS = 30  # two runs in a slice
+    _PATCH.setattr(moving, "SLICE_ROWS", 30)  # two runs in a slice
     if what == "record":
         record(store, *RUNS)
     elif what == "move":
@@ -50,7 +52,7 @@ def _die_in_take_out(*, after: int) -> None:
         calls += 1
         return real(*given)  # type: ignore[arg-type]
 
-    services_mover.take_out = take_out  # type: ignore[assignment]
+    _PATCH.setattr("holdfast.server.services.mover.take_out", take_out)
 
 
 if __name__ == "__main__":

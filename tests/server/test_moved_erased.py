@@ -8,13 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from holdfast.server.services import mover as services_mover
 from holdfast.server.services.erasing import ErasureWork
 from holdfast.server.services.mover import erase_moved
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
 from holdfast.server.stores import schema_columnar, schema_retention
 from holdfast.server.stores.base import WriteTransaction
-from holdfast.server.stores.moving import Slice
+from holdfast.server.stores.moving import Slice, take_out
 from holdfast.server.stores.opening import open_database
 from holdfast.server.stores.receipts import ReceiptRow, add_receipt
 from holdfast.server.stores.retention import KeepRow, set_keep
@@ -75,7 +74,6 @@ def test_erased_runs(store: TieredStore) -> None:
 def test_erased_while_it_is_moved(store: TieredStore, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that is erased between the writing of its spans and their taking out leaves nothing behind."""
     record(store, "a", "b")
-    take_out = services_mover.take_out
 
     def erase_first(transaction: WriteTransaction, one: Slice, batch: int) -> int:
         connection = transaction.connection
@@ -85,7 +83,7 @@ def test_erased_while_it_is_moved(store: TieredStore, monkeypatch: pytest.Monkey
         connection.exec_driver_sql("DELETE FROM instances WHERE key = 1")
         return take_out(transaction, one, batch)
 
-    monkeypatch.setattr(services_mover, "take_out", erase_first)
+    monkeypatch.setattr("holdfast.server.services.mover.take_out", erase_first)
     assert move(store) == 15
     assert [row["instance_key"] for row in rows(store, schema_columnar.span_erasures)] == [1]
     assert len(span_page(store)[0]) == 12
