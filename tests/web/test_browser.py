@@ -240,7 +240,7 @@ def test_a_newcomer_is_told_how_to_record_a_run(chromium: Browser, tmp_path: Pat
         context = chromium.new_context()
         page, notes = minded(context, server.url)
         page.goto(server.login_url)
-        expect(page.locator("h2", has_text="No runs yet")).to_be_visible()
+        expect(page.locator("h2", has_text="Nothing has been recorded yet")).to_be_visible()
         expect(page.locator("pre")).to_contain_text("import holdfast")
         expect(page.locator("table")).to_have_count(0)
         context.close()
