@@ -41,7 +41,9 @@ def main() -> None:
         fill_with_runs(server)
         get = _reader(server)
         lines = [*_overview(get), *_compare(server, get), *_weights(get)]
-    print_table("Overview of a million runs, comparison: milliseconds of whole requests, 95th percentile", lines)
+    print_table(
+        "Overview of a million runs, comparison: milliseconds of whole requests, 95th percentile", lines
+    )
 
 
 def _reader(server: Listening) -> Get:
@@ -142,7 +144,9 @@ def _add_run(transaction: Any, run_id: str, turn: int, other: Callable[[int], bo
                 flags=SPAN_CREATED,
             )
         )
-        bodies.append(BodyRow(key=spans[-1].body_key, payload=b'{"question":"why"}', result_payload=b'{"n":42}'))
+        bodies.append(
+            BodyRow(key=spans[-1].body_key, payload=b'{"question":"why"}', result_payload=b'{"n":42}')
+        )
         outer = span_id if top else outer
     transaction.add_spans(spans, bodies)
 

@@ -10,7 +10,7 @@ from holdfast.cli.api import Server
 def _token(holdfast, *options: str) -> str:
     ran = holdfast("token", "create", "program", *options)
     assert ran.code == 0, ran.err
-    return ran.out.strip()
+    return str(ran.out.strip())
 
 
 def test_an_account_of_its_own(holdfast, server):

@@ -40,7 +40,8 @@ def _run(number: int, at: int, agent: str, version: str, *, failed: bool, **fiel
     }
     run.span("answer", "agent:llm", None, 2, attributes=usage)
     error = {"type": "OSError", "message": f"no file '{number}'"} if failed else None
-    run.span("fetch", "agent:tool", None, 4, **({"status": "failed", "error": error} if error else {}))
+    end: Item = {"status": "failed", "error": error} if error else {}
+    run.span("fetch", "agent:tool", None, 4, **end)
     run.span("note", "writer:note", None, 1, start={"payload": {"text": 1}})
     run._add(  # noqa: SLF001 - the helper that all others use
         "agent_instances/finish",

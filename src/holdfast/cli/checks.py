@@ -140,7 +140,9 @@ def _span_store() -> Check:
     from holdfast.server.app import store_state  # the server takes a second to import
     from holdfast.server.config import ServerConfig
 
-    fix = "see that ClickHouse runs and HOLDFAST_SPANS is its address; what was moved there cannot be read now"
+    fix = (
+        "see that ClickHouse runs and HOLDFAST_SPANS is its address; what was moved there cannot be read now"
+    )
     try:
         state = store_state(ServerConfig.from_settings()).spans
     except StoreError as error:

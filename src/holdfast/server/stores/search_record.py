@@ -21,7 +21,7 @@ def record_id(store: Store) -> str:
     wanted = select(server_values.c.value).where(server_values.c.name == _NAME)
 
     def make(transaction: WriteTransaction) -> str:
-        known = transaction.connection.execute(wanted).scalar()
+        known: str | None = transaction.connection.execute(wanted).scalar()
         if known is not None:
             return known
         made = new_id()
@@ -29,11 +29,12 @@ def record_id(store: Store) -> str:
         return made
 
     with store.reader.connect() as connection:
-        known = connection.execute(wanted).scalar()
+        known: str | None = connection.execute(wanted).scalar()
     return in_transaction(store, make) if known is None else known
 
 
 def newest_run(store: Store) -> int:
     """The highest key of a run, 0 where there is none."""
     with store.reader.connect() as connection:
-        return connection.execute(select(func.coalesce(func.max(instances.c.key), 0))).scalar_one()
+        newest: int = connection.execute(select(func.coalesce(func.max(instances.c.key), 0))).scalar_one()
+    return newest

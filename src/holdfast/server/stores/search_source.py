@@ -9,7 +9,7 @@ from msgspec import Struct
 from sqlalchemy import Row, select
 
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.erasing import HIDDEN
+from holdfast.server.stores.belongings import HIDDEN
 from holdfast.server.stores.rows import BodyRow, EventRow, SpanRow
 from holdfast.server.stores.schema import events, instances, quality, span_bodies, spans
 

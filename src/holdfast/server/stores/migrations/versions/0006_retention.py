@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -80,9 +81,9 @@ def _fill_in_runs() -> None:
     connection = op.get_bind()
     table = sa.table(
         "idempotency",
-        *(sa.column(name) for name in ("account_id", "action", "key", "response", "instance_key")),
+        *map(_column, ("account_id", "action", "key", "response", "instance_key")),
     )
-    runs = sa.table("instances", *(sa.column(name) for name in ("key", "account_id", "id")))
+    runs = sa.table("instances", *map(_column, ("key", "account_id", "id")))
     at: tuple[str, str, str] | None = None
     while True:
         place = sa.tuple_(table.c.account_id, table.c.action, table.c.key)
@@ -110,8 +111,12 @@ def _fill_in_runs() -> None:
             return
 
 
+def _column(name: str) -> sa.ColumnClause[Any]:
+    return sa.column(name)
+
+
 def _run_of(action: str, response: bytes) -> str | None:
     if not action.startswith(("agent_instances/", "agent_spans/", "agent_events/")):
         return None
-    details = json.loads(response).get("details") or {}
+    details: dict[str, Any] = json.loads(response).get("details") or {}
     return details.get("agent_instance_id") or details.get("id")
