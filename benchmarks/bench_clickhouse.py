@@ -20,7 +20,7 @@ from benchmarks.report import Line, median, print_table, spread
 from holdfast._clock import utc_now_ns
 from holdfast.server.services.mover import Mover
 from holdfast.server.stores.opening import open_database
-from holdfast.server.stores.tiered import TieredStore
+from holdfast.server.stores.tiered.store import TieredStore
 
 __all__ = ["main"]
 

@@ -23,7 +23,7 @@ from holdfast._ids import new_id
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
 from holdfast.server.stores.rows import BodyRow, InstanceRow, SpanRow
-from holdfast.server.stores.schema import BODY_KEY_BITS, SPAN_CREATED
+from holdfast.server.stores.schema.record import BODY_KEY_BITS, SPAN_CREATED
 
 SECOND = 1_000_000_000
 OVERVIEW_GOAL = 150.0

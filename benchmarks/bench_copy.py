@@ -18,9 +18,9 @@ from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database
 from holdfast.server.stores.rows import BodyRow, InstanceRow, SpanRow
-from holdfast.server.stores.schema import BODY_KEY_BITS, SPAN_CREATED
-from holdfast.server.stores.sqlite import SqliteStore
-from holdfast.server.stores.tiered import TieredStore
+from holdfast.server.stores.schema.record import BODY_KEY_BITS, SPAN_CREATED
+from holdfast.server.stores.sqlite.store import SqliteStore
+from holdfast.server.stores.tiered.store import TieredStore
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))  # where the server that can be started is
 from postgres_server import postgres_database, postgres_server

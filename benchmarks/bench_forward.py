@@ -24,8 +24,8 @@ from holdfast.server.running import background_server
 from holdfast.server.services.forward.forwarder import Forwarder, Forwarding
 from holdfast.server.services.forward.receiver import Receiver
 from holdfast.server.services.forward.spans import ForwardOptions
-from holdfast.server.stores.reads_forward import ForwardFilter
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.reads.forward import ForwardFilter
+from holdfast.server.stores.sqlite.store import SqliteStore
 
 __all__ = ["main"]
 

@@ -21,12 +21,12 @@ from holdfast._clock import utc_now_ns
 from holdfast._ids import new_id
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import background_server
-from holdfast.server.services.apply import Batch, apply_batches
 from holdfast.server.services.auth import Principal
-from holdfast.server.services.decoding import decode_bulk
+from holdfast.server.services.recording.apply import Batch, apply_batches
+from holdfast.server.services.recording.decoding import decode_bulk
+from holdfast.server.services.recording.working_set import WorkingSet
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
-from holdfast.server.services.working_set import WorkingSet
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.sqlite.store import SqliteStore
 from holdfast.wire.operations import InstanceRegister, InstanceStart, Operation, SpanCreate, SpanFinish
 from holdfast.wire.vocabulary import TokenScope
 

@@ -23,7 +23,7 @@ from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
 from holdfast.server.stores.base import WriteTransaction
 from holdfast.server.stores.rows import BodyRow, InstanceRow, RollupDelta, SpanRow
-from holdfast.server.stores.schema import BODY_KEY_BITS, SPAN_CREATED
+from holdfast.server.stores.schema.record import BODY_KEY_BITS, SPAN_CREATED
 
 RUNS = 1_000_000
 AGENTS = 20

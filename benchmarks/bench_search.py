@@ -23,18 +23,18 @@ from benchmarks.report import Line, print_table
 from holdfast._clock import utc_now_ns
 from holdfast.cli.runfiles.mapping import plan_run
 from holdfast.cli.runfiles.records import parse_run
-from holdfast.server.services.apply import Batch
 from holdfast.server.services.auth import Principal
-from holdfast.server.services.commit import Committer
-from holdfast.server.services.indexer import Indexer
-from holdfast.server.services.indexing import Indexing
-from holdfast.server.services.search import Search, SearchFilter
-from holdfast.server.services.search_query import parse_search
+from holdfast.server.services.recording.apply import Batch
+from holdfast.server.services.recording.commit import Committer
+from holdfast.server.services.searching.indexer import Indexer
+from holdfast.server.services.searching.indexing import Indexing
+from holdfast.server.services.searching.query import parse_search
+from holdfast.server.services.searching.search import Search, SearchFilter
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database, open_search
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.search_queue import oldest_queued
+from holdfast.server.stores.search.queue import oldest_queued
 from holdfast.wire.operations import InstanceRegister, Operation, SpanCreate
 from holdfast.wire.vocabulary import OnError, SpanStatus, TokenScope
 

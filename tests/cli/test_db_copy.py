@@ -11,7 +11,7 @@ import pytest
 from holdfast.cli.api import Server
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import background_server
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.sqlite.store import SqliteStore
 
 
 @pytest.fixture

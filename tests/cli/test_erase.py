@@ -102,8 +102,8 @@ def test_what_does_not_exist_is_not_made(holdfast, tmp_path):
 
 _KILLED = """
 import os, sys
-from holdfast.server.services import erasing
-from holdfast.server.services.erasing import ErasureWork
+from holdfast.server.services.forgetting import erasing
+from holdfast.server.services.forgetting.erasing import ErasureWork
 
 steps = int(sys.argv.pop(1))
 

@@ -19,7 +19,7 @@ from holdfast.server.services.forward.receiver import Receiver
 from holdfast.server.services.forward.spans import ForwardOptions
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.forward_positions import ForwardPosition
-from holdfast.server.stores.reads_forward import ForwardFilter, Place
+from holdfast.server.stores.reads.forward import ForwardFilter, Place
 
 Answer = tuple[int, dict[str, str], bytes]
 TAKEN: Answer = (200, {"Content-Type": "application/x-protobuf"}, b"")

@@ -19,7 +19,7 @@ from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
 from holdfast.server.services.otlp.names import PROVIDERS
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.schema import agents, events, instances, quality, spans
+from holdfast.server.stores.schema.record import agents, events, instances, quality, spans
 from server.client import Api
 
 RUN_COLUMNS = [

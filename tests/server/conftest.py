@@ -12,7 +12,7 @@ from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.sqlite.store import SqliteStore
 from postgres_server import postgres_database
 from server.client import Api
 from server.records import NOW

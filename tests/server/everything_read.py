@@ -10,13 +10,13 @@ from msgspec import to_builtins
 from holdfast.server.services.setup import DEFAULT_ACCOUNT
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.reads_api import ApiReads, Window
-from holdfast.server.stores.reads_forward import ForwardReads
-from holdfast.server.stores.reads_results import ResultReads
-from holdfast.server.stores.reads_runs import RunReads
-from holdfast.server.stores.reads_spans import SpanReads
-from holdfast.server.stores.reads_tree import TreeReads
-from holdfast.server.stores.search_source import SearchSource
+from holdfast.server.stores.reads.api import ApiReads, Window
+from holdfast.server.stores.reads.forward import ForwardReads
+from holdfast.server.stores.reads.results import ResultReads
+from holdfast.server.stores.reads.runs import RunReads
+from holdfast.server.stores.reads.spans import SpanReads
+from holdfast.server.stores.reads.tree import TreeReads
+from holdfast.server.stores.search.source import SearchSource
 from server.records import NOW
 
 REACH = Reach(account_id=DEFAULT_ACCOUNT)

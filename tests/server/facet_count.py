@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any
 
-from holdfast.server.services.facets import model_facet
-from holdfast.server.stores import schema
+from holdfast.server.services.recording.facets import model_facet
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.schema import SPAN_AGGREGATE
-from holdfast.server.stores.schema_facets import FACET_COUNTS, facet_rollups, failed, run_facets
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.schema.facets import FACET_COUNTS, facet_rollups, failed, run_facets
+from holdfast.server.stores.schema.record import SPAN_AGGREGATE
 from holdfast.wire.agent_events import AgentEventName
 from holdfast.wire.vocabulary import UNNAMED
 from server.records import rows

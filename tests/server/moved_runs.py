@@ -9,9 +9,9 @@ from typing import Any, Final
 from msgspec import Raw
 
 from holdfast.server.services.mover import Mover
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.tiered import TieredStore
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.tiered.store import TieredStore
 from holdfast.wire.operations import (
     EventCreate,
     InstanceFinish,

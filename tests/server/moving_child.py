@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores import moving
 from holdfast.server.stores.opening import open_database
+from holdfast.server.stores.tiered import moving
 from server.everything_read import everything
 from server.moved_runs import LATER, left_here, move, record
 from server.records import NOW

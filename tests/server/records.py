@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlalchemy import select
 
-from holdfast.server.services.apply import Batch, BatchResult, apply_batches
 from holdfast.server.services.auth import Principal
+from holdfast.server.services.recording.apply import Batch, BatchResult, apply_batches
+from holdfast.server.services.recording.working_set import WorkingSet
 from holdfast.server.services.setup import DEFAULT_ACCOUNT
-from holdfast.server.services.working_set import WorkingSet
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.schema_facets import facet_rollups, failed, run_facets
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.schema.facets import facet_rollups, failed, run_facets
 from holdfast.wire.operations import Operation
 from holdfast.wire.vocabulary import OnError, TokenScope
 

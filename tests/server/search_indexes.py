@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from holdfast.server.services.indexing import Indexing
-from holdfast.server.services.search import Search, SearchFilter
+from holdfast.server.services.searching.indexing import Indexing
+from holdfast.server.services.searching.search import Search, SearchFilter
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database, open_search
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.search_index import SearchIndex
+from holdfast.server.stores.search.index import SearchIndex
 from holdfast.wire.search import SearchHit
 from server.records import NOW
 

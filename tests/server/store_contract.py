@@ -10,7 +10,6 @@ from msgspec.structs import replace
 from sqlalchemy import select, text
 from sqlalchemy.exc import DBAPIError
 
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.rows import (
     BodyRow,
@@ -21,6 +20,7 @@ from holdfast.server.stores.rows import (
     RollupDelta,
     SpanRow,
 )
+from holdfast.server.stores.schema import record as schema
 from server.records import NOW, rows
 
 __all__ = [

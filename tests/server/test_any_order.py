@@ -18,8 +18,8 @@ from sqlalchemy import text
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database
-from holdfast.server.stores.schema import metadata
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.schema.record import metadata
+from holdfast.server.stores.sqlite.store import SqliteStore
 from holdfast.wire.operations import (
     EventCreate,
     InstanceFinish,

@@ -11,8 +11,8 @@ from holdfast.errors import ApiError
 from holdfast.server.running import Listening
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, local_token
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.schema import record as schema
 from holdfast.testing import ManualClock
 from holdfast.wire.vocabulary import TokenScope, TokenStatus
 from server.client import Api

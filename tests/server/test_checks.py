@@ -9,10 +9,10 @@ import msgspec
 import pytest
 from msgspec import Raw
 
-from holdfast.server.services.checker import Checker
-from holdfast.server.services.summaries import summarise
-from holdfast.server.stores import schema
+from holdfast.server.services.checking.checker import Checker
+from holdfast.server.services.checking.summaries import summarise
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.schema import record as schema
 from holdfast.wire.operations import (
     InstanceRegister,
     Operation,

@@ -9,14 +9,14 @@ import pytest
 from msgspec import Raw
 
 from holdfast.errors import ApiError
-from holdfast.server.services.apply import Batch
 from holdfast.server.services.auth import Auth
-from holdfast.server.services.commit import Committer
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
+from holdfast.server.services.recording.apply import Batch
+from holdfast.server.services.recording.commit import Committer
 from holdfast.server.services.records import Records
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.schema import record as schema
 from holdfast.testing import ManualClock
 from holdfast.wire.operations import (
     InstanceFinish,

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from msgspec import Raw
 
-from holdfast.server.services.comparing import Comparison
-from holdfast.server.services.queries import Queries
 from holdfast.server.services.setup import prepare
+from holdfast.server.services.viewing.comparing import Comparison
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database
-from holdfast.server.stores.reads_results import ResultReads
+from holdfast.server.stores.reads.results import ResultReads
 from holdfast.wire.operations import NO_JSON, InstanceFinish, InstanceRegister, Operation, SpanCreate
 from holdfast.wire.vocabulary import SpanStatus
 from server.moved_runs import forget_work, left_here, move

@@ -20,21 +20,21 @@ from holdfast.server.config import ServerConfig
 from holdfast.server.running import background_server
 from holdfast.server.services.copying import CopyProgress, CopyReport, copy_between
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.copy_tables import Copied, copied_tables
+from holdfast.server.stores.copying.identity import COPY_MARK, set_value
+from holdfast.server.stores.copying.tables import Copied, copied_tables
 from holdfast.server.stores.opening import open_database
-from holdfast.server.stores.reads_spans import SpanReads
-from holdfast.server.stores.record_identity import COPY_MARK, set_value
-from holdfast.server.stores.schema_columnar import (
+from holdfast.server.stores.reads.spans import SpanReads
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.schema.columnar import (
     moved_runs,
     recalled_spans,
     span_batches,
     span_erasures,
     span_mover,
 )
-from holdfast.server.stores.schema_facets import failure_groups
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.schema.facets import failure_groups
+from holdfast.server.stores.sqlite.store import SqliteStore
 from holdfast.wire.operations import RecordedError, SpanFinish
 from holdfast.wire.vocabulary import SpanStatus
 from server.client import Api

@@ -15,8 +15,8 @@ import pytest
 import urllib3
 
 from holdfast._ids import new_id
-from holdfast.server.stores import schema
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.sqlite.store import SqliteStore
 from server.client import Api
 from server.records import rows
 

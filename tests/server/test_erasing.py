@@ -15,22 +15,23 @@ from msgspec import Raw
 from sqlalchemy import select, text
 
 from holdfast.errors import ApiError
-from holdfast.server.services.erasing import ErasureWork
-from holdfast.server.services.retention import Retention
-from holdfast.server.services.run_words import parse_conditions
+from holdfast.server.services.forgetting.erasing import ErasureWork
+from holdfast.server.services.forgetting.retention import Retention
+from holdfast.server.services.forgetting.run_words import parse_conditions
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores import schema, schema_retention
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.belongings import NOT_OF_A_RUN, RUN_TABLES
+from holdfast.server.stores.forgetting.belongings import NOT_OF_A_RUN, RUN_TABLES
+from holdfast.server.stores.forgetting.receipts import ReceiptRow, add_receipt, find_receipt
+from holdfast.server.stores.forgetting.retention import KeepRow, set_keep
 from holdfast.server.stores.opening import open_database
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.receipts import ReceiptRow, add_receipt, find_receipt
-from holdfast.server.stores.retention import KeepRow, set_keep
-from holdfast.server.stores.run_selection import Selection
-from holdfast.server.stores.schema import metadata
-from holdfast.server.stores.schema_facets import failure_groups
-from holdfast.server.stores.schema_search import search_queue
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.reads.run_selection import Selection
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.schema import retention as schema_retention
+from holdfast.server.stores.schema.facets import failure_groups
+from holdfast.server.stores.schema.record import metadata
+from holdfast.server.stores.schema.search import search_queue
+from holdfast.server.stores.sqlite.store import SqliteStore
 from holdfast.wire.operations import (
     AgentVersion,
     InstanceFinish,

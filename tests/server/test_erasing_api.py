@@ -11,7 +11,7 @@ from sqlalchemy import select
 from holdfast._ids import new_id
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
-from holdfast.server.stores.schema import idempotency
+from holdfast.server.stores.schema.record import idempotency
 from holdfast.wire.vocabulary import TokenScope
 from server.client import Api
 from server.wait import wait_until

@@ -9,17 +9,17 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.server.services.apply import Batch
-from holdfast.server.services.commit import Committer
-from holdfast.server.services.erasing import ErasureWork
+from holdfast.server.services.forgetting.erasing import ErasureWork
+from holdfast.server.services.recording.apply import Batch
+from holdfast.server.services.recording.commit import Committer
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
+from holdfast.server.stores.forgetting.receipts import ReceiptRow, add_receipt
 from holdfast.server.stores.opening import open_database
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.receipts import ReceiptRow, add_receipt
-from holdfast.server.stores.run_selection import Selection
-from holdfast.server.stores.schema_retention import tombstones
+from holdfast.server.stores.reads.run_selection import Selection
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.schema.retention import tombstones
 from holdfast.wire.operations import InstanceRegister, Operation, SpanCreate, SpanFinish
 from holdfast.wire.vocabulary import ErasureCause, ErasureState, OnError
 from server.facet_count import counted_facets, counted_rollups, kept_facets, kept_rollups

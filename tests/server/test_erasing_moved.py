@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from holdfast.server.services.erasing import ErasureWork
+from holdfast.server.services.forgetting.erasing import ErasureWork
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores import schema
+from holdfast.server.stores.forgetting.receipts import ReceiptRow, add_receipt, find_receipt
 from holdfast.server.stores.opening import open_database
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.receipts import ReceiptRow, add_receipt, find_receipt
-from holdfast.server.stores.run_selection import Selection
-from holdfast.server.stores.schema_columnar import moved_runs, recalled_spans, span_erasures
-from holdfast.server.stores.tiered import TieredStore
+from holdfast.server.stores.reads.run_selection import Selection
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.schema.columnar import moved_runs, recalled_spans, span_erasures
+from holdfast.server.stores.tiered.store import TieredStore
 from holdfast.wire.operations import SpanCreate, SpanFinish
 from holdfast.wire.vocabulary import ErasureCause, ErasureState
 from server.moved_runs import LATER, left_here, move, mover, record

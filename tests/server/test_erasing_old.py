@@ -10,9 +10,9 @@ from sqlalchemy import Connection, create_engine, inspect, text
 from sqlalchemy.pool import NullPool
 
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores import schema
 from holdfast.server.stores.migrate import upgrade
 from holdfast.server.stores.opening import open_database
+from holdfast.server.stores.schema import record as schema
 from server.records import NOW, rows
 
 _ANSWERS = [

@@ -12,15 +12,15 @@ from msgspec import Raw
 from sqlalchemy import insert, select, text
 
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.facet_fill import fill_facets
-from holdfast.server.stores.facet_views import FacetSpan
 from holdfast.server.stores.migrate import upgrade
 from holdfast.server.stores.opening import open_database
-from holdfast.server.stores.reads_facets import FacetReads
-from holdfast.server.stores.schema_facets import facet_rollups, failed, failure_groups, run_facets
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.reads.facet_views import FacetSpan
+from holdfast.server.stores.reads.facets import FacetReads
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.schema.facets import facet_rollups, failed, failure_groups, run_facets
+from holdfast.server.stores.sqlite.store import SqliteStore
 from holdfast.wire.operations import (
     EventCreate,
     InstanceFinish,

@@ -15,8 +15,8 @@ from sqlalchemy import text
 from holdfast._ids import new_id
 from holdfast.errors import ApiError
 from holdfast.server.services.auth import Principal
-from holdfast.server.services.changes import Changes
-from holdfast.server.services.places import Places
+from holdfast.server.services.managing.changes import Changes
+from holdfast.server.services.managing.places import Places
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.opening import open_database

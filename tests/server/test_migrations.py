@@ -12,9 +12,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from holdfast.errors import StoreError
-from holdfast.server.stores import rows, schema
+from holdfast.server.stores import rows
 from holdfast.server.stores.migrate import head_revision
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.sqlite.store import SqliteStore
 
 
 def _tables(connection: Connection) -> dict[str, list[str]]:

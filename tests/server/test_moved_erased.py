@@ -8,17 +8,18 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert
 
-from holdfast.server.services.erasing import ErasureWork
+from holdfast.server.services.forgetting.erasing import ErasureWork
 from holdfast.server.services.mover import erase_moved
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
-from holdfast.server.stores import schema_columnar, schema_retention
 from holdfast.server.stores.base import WriteTransaction
-from holdfast.server.stores.moving import Slice, take_out
+from holdfast.server.stores.forgetting.receipts import ReceiptRow, add_receipt
+from holdfast.server.stores.forgetting.retention import KeepRow, set_keep
 from holdfast.server.stores.opening import open_database
-from holdfast.server.stores.receipts import ReceiptRow, add_receipt
-from holdfast.server.stores.retention import KeepRow, set_keep
-from holdfast.server.stores.run_selection import Selection
-from holdfast.server.stores.tiered import TieredStore
+from holdfast.server.stores.reads.run_selection import Selection
+from holdfast.server.stores.schema import columnar as schema_columnar
+from holdfast.server.stores.schema import retention as schema_retention
+from holdfast.server.stores.tiered.moving import Slice, take_out
+from holdfast.server.stores.tiered.store import TieredStore
 from holdfast.wire.vocabulary import ErasureCause, ErasureState
 from server.everything_read import REACH, everything, span_page
 from server.moved_runs import LATER, move, mover, record

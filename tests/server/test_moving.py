@@ -11,10 +11,11 @@ from msgspec.structs import replace
 
 from holdfast.errors import SpanStoreUnavailableError
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores import schema, schema_columnar
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database
-from holdfast.server.stores.tiered import TieredStore
+from holdfast.server.stores.schema import columnar as schema_columnar
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.tiered.store import TieredStore
 from holdfast.wire.operations import InstanceFinish, InstanceRegister, SchemaVersion, SpanCreate, SpanFinish
 from holdfast.wire.vocabulary import SpanStatus
 from server.everything_read import everything, span_page
@@ -143,7 +144,7 @@ def test_schemas_that_come_late(store: Store) -> None:
 
 def test_large_runs(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that is more than one slice is moved in several, and read whole at every step between."""
-    from holdfast.server.stores import moving
+    from holdfast.server.stores.tiered import moving
 
     monkeypatch.setattr(moving, "SLICE_ROWS", 7)
     record(store, "small", "large", spans=3)

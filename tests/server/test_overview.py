@@ -12,10 +12,10 @@ import pytest
 
 from holdfast._clock import utc_now_ns
 from holdfast.server.running import Listening
-from holdfast.server.services.overview import Overview, Period
-from holdfast.server.services.overview_sums import by_name, total, totals_by_agent
-from holdfast.server.stores.overview_views import OverviewSpan
-from holdfast.server.stores.reads_overview import Extreme
+from holdfast.server.services.viewing.overview import Overview, Period
+from holdfast.server.services.viewing.overview_sums import by_name, total, totals_by_agent
+from holdfast.server.stores.reads.overview import Extreme
+from holdfast.server.stores.reads.overview_views import OverviewSpan
 from holdfast.wire.vocabulary import FacetKind
 from web.sample_runs import SECOND, Story, send, usage
 

@@ -10,11 +10,11 @@ import pytest
 from holdfast.core.failures import error_of
 from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.facet_views import FacetSpan
 from holdfast.server.stores.opening import open_database
-from holdfast.server.stores.reads_agents import AgentReads
-from holdfast.server.stores.reads_failures import FailureOrder, FailureReads
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.reads.agents import AgentReads
+from holdfast.server.stores.reads.facet_views import FacetSpan
+from holdfast.server.stores.reads.failures import FailureOrder, FailureReads
+from holdfast.server.stores.sqlite.store import SqliteStore
 from holdfast.wire.operations import (
     AgentVersion,
     EventCreate,

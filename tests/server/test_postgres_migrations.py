@@ -11,10 +11,10 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy import text
 
 from holdfast.errors import StoreError
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.migrate import head_revision
 from holdfast.server.stores.opening import database_state, open_database
+from holdfast.server.stores.schema import record as schema
 
 _FILE = Path("unused")
 

@@ -16,12 +16,12 @@ from typing import Any
 import pytest
 import urllib3
 
-from holdfast.server.services.totals import rollup_deltas, run_sums
-from holdfast.server.stores import schema
+from holdfast.server.services.recording.totals import rollup_deltas, run_sums
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database
 from holdfast.server.stores.rows import InstanceRow
-from holdfast.server.stores.schema_versions import version_rollups
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.schema.versions import version_rollups
 from server.client import Api
 from server.records import rows
 

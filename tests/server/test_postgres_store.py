@@ -11,11 +11,11 @@ from sqlalchemy import select
 
 from holdfast.errors import StoreConflictError, StoreUnavailableError
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.opening import open_database
 from holdfast.server.stores.retrying import in_transaction
 from holdfast.server.stores.rows import InstanceRow
+from holdfast.server.stores.schema import record as schema
 from server.records import NOW
 from server.store_contract import *  # noqa: F403 - the suite is the module
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from holdfast.server.services.queries import Queries
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.server.stores.base import Store
 from holdfast.wire.operations import SpanCreate
 from server.records import apply

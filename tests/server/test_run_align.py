@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.server.services.run_align import Alignment, Outline, align
+from holdfast.server.services.viewing.run_align import Alignment, Outline, align
 
 LABELS = st.sampled_from("abc")
 

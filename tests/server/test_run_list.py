@@ -13,9 +13,9 @@ import pytest
 from holdfast.server.services.setup import prepare
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import open_database
+from holdfast.server.stores.reads.run_list import Range, RunList, RunListFilter, RunPlace
 from holdfast.server.stores.rows import InstanceRow
 from holdfast.server.stores.rows_facets import FacetRow
-from holdfast.server.stores.run_list import Range, RunList, RunListFilter, RunPlace
 from holdfast.wire.vocabulary import FacetKind, RunOrder
 from server.records import NOW
 

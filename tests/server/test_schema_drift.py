@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.server.services.schema_drift import Drift, declared_fields, drift_between
+from holdfast.server.services.viewing.schema_drift import Drift, declared_fields, drift_between
 from holdfast.wire.operations import QualitySchema, SchemaVersion, SpanTypeSchema
 
 

@@ -13,12 +13,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from msgspec import Raw
 
-from holdfast.server.services.search import Search, SearchFilter
-from holdfast.server.services.search_query import parse_search
-from holdfast.server.stores import search_queue
+from holdfast.server.services.searching.query import parse_search
+from holdfast.server.services.searching.search import Search, SearchFilter
 from holdfast.server.stores.catalogue import ensure_account
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.search_words import index_words
+from holdfast.server.stores.search import queue as search_queue
+from holdfast.server.stores.search.words import index_words
 from holdfast.wire.operations import (
     EventCreate,
     InstanceFinish,
@@ -222,7 +222,7 @@ def test_filters(searched: Searched) -> None:
 
 
 def _instances() -> Any:
-    from holdfast.server.stores.schema import instances
+    from holdfast.server.stores.schema.record import instances
 
     return instances
 
@@ -295,7 +295,7 @@ def test_long_texts_lose_their_middle(searched: Searched) -> None:
 
 def test_forgetting(searched: Searched) -> None:
     """Runs that are deleted are forgotten by the entry that was left in the queue; others stay."""
-    from holdfast.server.stores.schema import instances, span_bodies, spans
+    from holdfast.server.stores.schema.record import instances, span_bodies, spans
 
     _record(searched, _register("gone"), _span("s1", "needle", run="gone"), _register("kept"))
     _record(searched, _span("s2", "needle", run="kept"))
@@ -317,7 +317,7 @@ def test_forgetting(searched: Searched) -> None:
 
 
 def _delete_facets(key: int) -> Any:
-    from holdfast.server.stores.schema_facets import run_facets
+    from holdfast.server.stores.schema.facets import run_facets
 
     return run_facets.delete().where(run_facets.c.instance_key == key)
 

@@ -20,11 +20,11 @@ from holdfast._clock import utc_now_ns
 from holdfast._ids import new_id
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
-from holdfast.server.services.search_query import parse_search
-from holdfast.server.stores import schema
+from holdfast.server.services.searching.query import parse_search
 from holdfast.server.stores.catalogue import ensure_account
-from holdfast.server.stores.search_queue import oldest_queued
-from holdfast.server.stores.search_words import Match, index_words
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.search.queue import oldest_queued
+from holdfast.server.stores.search.words import Match, index_words
 from holdfast.wire.operations import InstanceRegister, Operation, SpanCreate
 from holdfast.wire.vocabulary import TokenScope
 from server.client import Api

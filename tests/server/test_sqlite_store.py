@@ -9,7 +9,7 @@ import pytest
 
 from holdfast.errors import StoreError, StoreUnavailableError
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.sqlite.store import SqliteStore
 from server.records import NOW
 from server.store_contract import *  # noqa: F403 - the suite is the module
 

@@ -10,12 +10,12 @@ import pytest
 from sqlalchemy import delete
 
 from holdfast.server.services.setup import prepare
-from holdfast.server.stores import schema
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.durations import bucket_of, merge_durations
 from holdfast.server.stores.opening import open_database
-from holdfast.server.stores.schema_versions import ROLLUP_COUNTS, version_rollups
-from holdfast.server.stores.sqlite import SqliteStore
+from holdfast.server.stores.schema import record as schema
+from holdfast.server.stores.schema.versions import ROLLUP_COUNTS, version_rollups
+from holdfast.server.stores.sqlite.store import SqliteStore
 from holdfast.server.stores.version_fill import fill_version_sums
 from holdfast.wire.operations import (
     AgentVersion,

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from holdfast.server.services.chat_forms import find_messages
-from holdfast.server.services.chat_view import show_message
+from holdfast.server.services.viewing.chat_forms import find_messages
+from holdfast.server.services.viewing.chat_view import show_message
 from needs import need_data
 
 FORMS: dict[str, tuple[Any, list[tuple[str, str, list[str]]]]] = {

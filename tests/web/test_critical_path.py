@@ -7,9 +7,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.server.services.critical_path import critical_path
-from holdfast.server.services.tree_growing import grow_tree
-from holdfast.server.stores.light_spans import LightSpans
+from holdfast.server.services.viewing.critical_path import critical_path
+from holdfast.server.services.viewing.tree_growing import grow_tree
+from holdfast.server.stores.reads.light_spans import LightSpans
 
 Span = tuple[str, str | None, int, int]
 """(id, parent, start, end)"""

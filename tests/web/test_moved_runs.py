@@ -19,7 +19,7 @@ from clickhouse_server import ClickHouseServer, clickhouse_server
 from holdfast._clock import utc_now_ns
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
-from holdfast.server.stores import schema
+from holdfast.server.stores.schema import record as schema
 from server.client import Api
 from server.records import rows
 from waiting import wait_until

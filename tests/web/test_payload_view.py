@@ -8,10 +8,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.server.services.chat_view import read_chat
 from holdfast.server.services.clean_text import clean, one_line
 from holdfast.server.services.json_read import decode_json, resolve_pointer
-from holdfast.server.services.payload_view import LineKind, PayloadView, show_merged, show_payload
+from holdfast.server.services.viewing.chat_view import read_chat
+from holdfast.server.services.viewing.payload_view import LineKind, PayloadView, show_merged, show_payload
 
 _json = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),

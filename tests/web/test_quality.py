@@ -12,7 +12,7 @@ import pytest
 from holdfast._clock import utc_now_ns
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
-from holdfast.server.stores.reads_quality import QualityLine
+from holdfast.server.stores.reads.quality import QualityLine
 from holdfast.server.web.quality.records import number_series
 from holdfast.server.web.sparkline import sparkline
 from server.client import Api

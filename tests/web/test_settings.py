@@ -13,7 +13,7 @@ import urllib3
 from holdfast._clock import utc_now_ns
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
-from holdfast.server.services.ingest_health import HEALTH_MINUTES, IngestHealth
+from holdfast.server.services.recording.health import HEALTH_MINUTES, IngestHealth
 from server.client import Api
 from web.conftest import Reader
 from web.sample_runs import SECOND, refund_run, send, wide_run

@@ -7,10 +7,10 @@ import uuid
 from hypothesis import given
 from hypothesis import strategies as st
 
-from holdfast.server.services.run_tree import SpanTree, TreeView, short_id
-from holdfast.server.services.tree_growing import grow_tree as grow
-from holdfast.server.services.tree_growth import grown
-from holdfast.server.stores.reads_spans import LightSpans
+from holdfast.server.services.viewing.run_tree import SpanTree, TreeView, short_id
+from holdfast.server.services.viewing.tree_growing import grow_tree as grow
+from holdfast.server.services.viewing.tree_growth import grown
+from holdfast.server.stores.reads.spans import LightSpans
 
 Span = tuple[str, str | None, int, str]
 """(id, parent, start, status)"""

@@ -13,7 +13,7 @@ from holdfast.cli.output import JsonFlag, amount, console, human_bytes, print_js
 
 if TYPE_CHECKING:
     from holdfast.server.config import ServerConfig
-    from holdfast.server.stores.span_store_state import SpanStoreState
+    from holdfast.server.stores.tiered.span_store_state import SpanStoreState
 
 __all__ = ["DatabaseOption", "SpansOption", "db", "span_store_lines"]
 

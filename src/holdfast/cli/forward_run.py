@@ -27,7 +27,7 @@ from holdfast.server.services.forward.spans import ForwardOptions
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.catalogue import find_agent
 from holdfast.server.stores.forward_positions import ForwardPosition
-from holdfast.server.stores.reads_forward import ForwardFilter
+from holdfast.server.stores.reads.forward import ForwardFilter
 from holdfast.wire.genai import wants_content, wants_newest
 
 __all__ = ["Asked", "run_forward"]

@@ -23,8 +23,8 @@ from holdfast.wire.vocabulary import TokenScope
 if TYPE_CHECKING:
     from holdfast.server.config import ServerConfig
     from holdfast.server.services.auth import Principal
-    from holdfast.server.services.erasures import Erasures
-    from holdfast.server.services.retention import RetentionRules
+    from holdfast.server.services.forgetting.erasures import Erasures
+    from holdfast.server.services.forgetting.retention import RetentionRules
 
 __all__ = ["Keeping", "keeping"]
 
@@ -111,15 +111,15 @@ class _OnDatabase:
 def _on_database(config: ServerConfig) -> Generator[_OnDatabase]:
     from holdfast.server.app import DATABASE_FILE, open_index, open_store
     from holdfast.server.services.auth import Principal
-    from holdfast.server.services.changes import Changes
-    from holdfast.server.services.erasing import ErasureWork
-    from holdfast.server.services.erasures import Erasures
-    from holdfast.server.services.indexing import Indexing
+    from holdfast.server.services.forgetting.erasing import ErasureWork
+    from holdfast.server.services.forgetting.erasures import Erasures
+    from holdfast.server.services.forgetting.retention import RetentionRules
+    from holdfast.server.services.managing.changes import Changes
     from holdfast.server.services.mover import erase_moved
-    from holdfast.server.services.retention import RetentionRules
+    from holdfast.server.services.searching.indexing import Indexing
     from holdfast.server.services.setup import DEFAULT_ACCOUNT
-    from holdfast.server.stores.search_queue import oldest_queued
-    from holdfast.server.stores.tiered import TieredStore
+    from holdfast.server.stores.search.queue import oldest_queued
+    from holdfast.server.stores.tiered.store import TieredStore
 
     file = config.data / DATABASE_FILE
     if config.database is None and not file.exists():

@@ -19,8 +19,8 @@ from holdfast.errors import CommandError
 from holdfast.tracing.destination import LOCAL_SERVER_FILE
 
 if TYPE_CHECKING:
-    from holdfast.server.services.accounts import Accounts
     from holdfast.server.services.auth import Auth
+    from holdfast.server.services.managing.accounts import Accounts
 
 __all__ = [
     "AccountOption",
@@ -80,8 +80,8 @@ def local_access(
     """
     from holdfast.server.app import open_store  # the server takes a second to import: not for every command
     from holdfast.server.config import ServerConfig
-    from holdfast.server.services.accounts import Accounts
     from holdfast.server.services.auth import Auth
+    from holdfast.server.services.managing.accounts import Accounts
     from holdfast.server.services.setup import DEFAULT_ACCOUNT, prepare
 
     with closing(open_store(ServerConfig.from_settings(data=data, database=database))) as store:

@@ -107,7 +107,7 @@ def _show(hit: Json) -> None:
 def _rebuild(data: Path | None, database: str | None, *, json: bool) -> None:
     from holdfast.server.app import open_index, open_store  # the server takes a second to import
     from holdfast.server.config import ServerConfig
-    from holdfast.server.services.indexing import rebuild
+    from holdfast.server.services.searching.indexing import rebuild
 
     config = ServerConfig.from_settings(data=data, database=database)
     store = open_store(config)

@@ -21,28 +21,28 @@ from holdfast.server.api.errors import HANDLERS
 from holdfast.server.api.protection import Protection, is_loopback
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.auth import Auth
-from holdfast.server.services.checker import Checker
-from holdfast.server.services.commit import Committer
+from holdfast.server.services.checking.checker import Checker
 from holdfast.server.services.context import Services
-from holdfast.server.services.eraser import Eraser
 from holdfast.server.services.followers import Followers
+from holdfast.server.services.forgetting.eraser import Eraser
 from holdfast.server.services.forward.background import forwarding
 from holdfast.server.services.forward.receiver import headers_in, traces_address
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.housekeeping import Housekeeping
-from holdfast.server.services.indexer import Indexer
-from holdfast.server.services.ingest import Ingest
-from holdfast.server.services.managed import Managed
+from holdfast.server.services.managing.managed import Managed
+from holdfast.server.services.managing.saved_lists import SavedLists
 from holdfast.server.services.mover import moving
 from holdfast.server.services.otlp.export import TraceIngest
-from holdfast.server.services.queries import Queries
+from holdfast.server.services.recording.commit import Committer
+from holdfast.server.services.recording.ingest import Ingest
 from holdfast.server.services.records import Records
-from holdfast.server.services.saved_lists import SavedLists
-from holdfast.server.services.search import Search
+from holdfast.server.services.searching.indexer import Indexer
+from holdfast.server.services.searching.search import Search
 from holdfast.server.services.setup import prepare
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.opening import DatabaseState, database_state, open_database, open_search
-from holdfast.server.stores.search_index import SearchIndex
+from holdfast.server.stores.search.index import SearchIndex
 from holdfast.server.web.routes import web_routes
 
 __all__ = ["create_app", "open_index", "open_services", "open_store", "store_state"]

@@ -13,8 +13,8 @@ from msgspec import Raw, Struct
 
 from holdfast.server.api.authorize import AnyRequest
 from holdfast.server.api.body import read_body
-from holdfast.server.services.decoding import decode_fields
 from holdfast.server.services.reading import invalid
+from holdfast.server.services.recording.decoding import decode_fields
 from holdfast.server.services.requests import decode_as
 from holdfast.wire.envelopes import ErrorAnswer
 

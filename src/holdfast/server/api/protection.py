@@ -10,7 +10,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
 
 from holdfast.errors import ApiError
-from holdfast.server.services.ingest import error_answer
+from holdfast.server.services.recording.ingest import error_answer
 from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = ["Protection", "is_loopback"]

@@ -16,7 +16,7 @@ from holdfast.server.api.authorize import AnyRequest, Query, caller, route
 from holdfast.server.api.body import read_body
 from holdfast.server.api.window import read_window
 from holdfast.server.services.access import services_of
-from holdfast.server.services.places import check_account
+from holdfast.server.services.managing.places import check_account
 from holdfast.server.services.reading import invalid, time_or
 from holdfast.server.services.risk import PROFILES
 from holdfast.wire.details import EventDetails, InstanceDetails, SpanDetails

@@ -13,9 +13,9 @@ from holdfast.server.api.asked import answers, key_outside, read_asked
 from holdfast.server.api.authorize import ANY_TOKEN, AnyRequest, caller, route
 from holdfast.server.api.body import read_body
 from holdfast.server.services.access import services_of
-from holdfast.server.services.decoding import decode_fields
-from holdfast.server.services.mixed_bulk import names_agents
 from holdfast.server.services.reading import invalid
+from holdfast.server.services.recording.decoding import decode_fields
+from holdfast.server.services.recording.mixed_bulk import names_agents
 from holdfast.wire.bulk import BulkAnswer, MinimalBulkAnswer
 from holdfast.wire.details import SINGLE_QUALITY, EventDetails, InstanceDetails, SpanDetails
 from holdfast.wire.envelopes import Listed, Shown

@@ -10,7 +10,7 @@ from holdfast.server.api.asked import answer, answers
 from holdfast.server.api.authorize import AnyRequest, Query, caller, route
 from holdfast.server.services.access import services_of
 from holdfast.server.services.reading import invalid, time_or
-from holdfast.server.services.search import SearchFilter
+from holdfast.server.services.searching.search import SearchFilter
 from holdfast.wire.search import SearchAnswer
 from holdfast.wire.vocabulary import TokenScope
 

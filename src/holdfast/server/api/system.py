@@ -11,8 +11,8 @@ from holdfast.server.api.asked import answer, answers, read_asked
 from holdfast.server.api.authorize import ANY_TOKEN, NO_TOKEN, AnyRequest, caller, route
 from holdfast.server.api.describe import api_description
 from holdfast.server.services.access import services_of
+from holdfast.server.services.managing.places import check_account
 from holdfast.server.services.new_ids import new_pfid
-from holdfast.server.services.places import check_account
 from holdfast.server.services.reading import invalid
 from holdfast.wire.envelopes import Done
 from holdfast.wire.management import GeneratedIds, Ids

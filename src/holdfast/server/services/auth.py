@@ -15,7 +15,7 @@ from holdfast.errors import ApiError
 from holdfast.server.stores import tokens as rows
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.reads_api import Window
+from holdfast.server.stores.reads.api import Window
 from holdfast.server.stores.retrying import in_transaction
 from holdfast.wire.vocabulary import ErrorCode, TokenScope, TokenStatus
 

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from holdfast.server.config import ServerConfig
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.followers import Followers
-from holdfast.server.services.ingest import Ingest
-from holdfast.server.services.managed import Managed
+from holdfast.server.services.managing.managed import Managed
+from holdfast.server.services.managing.saved_lists import SavedLists
 from holdfast.server.services.otlp.export import TraceIngest
-from holdfast.server.services.queries import Queries
+from holdfast.server.services.recording.ingest import Ingest
 from holdfast.server.services.records import Records
-from holdfast.server.services.saved_lists import SavedLists
-from holdfast.server.services.search import Search
+from holdfast.server.services.searching.search import Search
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.server.stores.base import Store
 
 __all__ = ["Services"]

@@ -10,8 +10,8 @@ from msgspec import Struct
 
 from holdfast.errors import CopyRefusedError
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.copy_run import EMPTY_TARGET, CopyProgress
-from holdfast.server.stores.copying import CopyReport, copy_record
+from holdfast.server.stores.copying.database import CopyReport, copy_record
+from holdfast.server.stores.copying.run import EMPTY_TARGET, CopyProgress
 from holdfast.server.stores.opening import DatabaseState, database_state, open_catalogue, open_tiered
 
 __all__ = ["CopyProgress", "CopyReport", "copy_between"]

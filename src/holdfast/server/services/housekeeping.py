@@ -9,10 +9,10 @@ from functools import partial
 from typing import Final
 
 from holdfast.errors import StoreUnavailableError
-from holdfast.server.services.apply_runs import abandon_run
 from holdfast.server.services.auth import Auth
 from holdfast.server.services.heard import Heard
-from holdfast.server.services.working_set import WorkingSet
+from holdfast.server.services.recording.apply_runs import abandon_run
+from holdfast.server.services.recording.working_set import WorkingSet
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.retrying import in_transaction
 from holdfast.wire.operations import RecordedError

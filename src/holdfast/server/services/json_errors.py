@@ -9,7 +9,7 @@ from litestar import Response
 from litestar.exceptions import HTTPException
 
 from holdfast.errors import ApiError
-from holdfast.server.services.ingest import error_answer
+from holdfast.server.services.recording.ingest import error_answer
 from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = ["json_error", "json_http_error"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, TypeVar
 
-from holdfast.server.stores.reads_api import Window
+from holdfast.server.stores.reads.api import Window
 from holdfast.wire.envelopes import Listed, Pagination, Sorting
 
 __all__ = ["listed"]

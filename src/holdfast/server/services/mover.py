@@ -11,8 +11,9 @@ from typing import Final
 from holdfast._ids import new_id
 from holdfast.errors import SpanStoreUnavailableError, StoreUnavailableError
 from holdfast.server.stores.base import Store, WriteTransaction
-from holdfast.server.stores.moving import SettledRun, Slice, read_slices, settled_runs, take_out
-from holdfast.server.stores.moving_state import (
+from holdfast.server.stores.retrying import in_transaction
+from holdfast.server.stores.tiered.moving import SettledRun, Slice, read_slices, settled_runs, take_out
+from holdfast.server.stores.tiered.moving_state import (
     batches_left,
     close_batches,
     erasures_left,
@@ -23,8 +24,7 @@ from holdfast.server.stores.moving_state import (
     open_batches,
     take_over,
 )
-from holdfast.server.stores.retrying import in_transaction
-from holdfast.server.stores.tiered import TieredStore
+from holdfast.server.stores.tiered.store import TieredStore
 
 __all__ = ["Mover", "erase_moved", "moving"]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 from holdfast.errors import ApiError
+from holdfast.server.services.checking.span_types import SpanTypes
 from holdfast.server.services.details import (
     answers_control,
     control_of,
@@ -14,11 +15,10 @@ from holdfast.server.services.details import (
 )
 from holdfast.server.services.heard import Heard
 from holdfast.server.services.listing import listed
-from holdfast.server.services.span_types import SpanTypes
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.questions import QuestionReads
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.reads_api import ApiReads, Window
+from holdfast.server.stores.reads.api import ApiReads, Window
 from holdfast.wire.details import EventDetails, InstanceDetails, SpanDetails
 from holdfast.wire.envelopes import Control, Listed
 from holdfast.wire.vocabulary import ErrorCode

@@ -8,7 +8,7 @@ import msgspec
 from msgspec import Raw, Struct
 
 from holdfast.errors import ApiError
-from holdfast.server.services.decoding import decode_fields
+from holdfast.server.services.recording.decoding import decode_fields
 from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = ["decode_as"]

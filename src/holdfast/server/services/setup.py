@@ -10,7 +10,7 @@ from holdfast.errors import ApiError
 from holdfast.server.services.auth import Auth
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.catalogue import ensure_account
-from holdfast.server.stores.record_identity import claim_record
+from holdfast.server.stores.copying.identity import claim_record
 from holdfast.server.stores.retrying import in_transaction
 from holdfast.wire.vocabulary import TokenScope
 

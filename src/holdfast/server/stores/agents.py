@@ -12,8 +12,8 @@ from sqlalchemy import Connection, delete, func, insert, select, update
 from holdfast.server.stores.catalogue import find_agent
 from holdfast.server.stores.paging import read_page
 from holdfast.server.stores.reach import Reach, agents_within, runs_within
-from holdfast.server.stores.reads_api import Window
-from holdfast.server.stores.schema import (
+from holdfast.server.stores.reads.api import Window
+from holdfast.server.stores.schema.record import (
     agent_versions,
     agents,
     deployments,

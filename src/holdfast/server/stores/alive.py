@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.schema import server_values
+from holdfast.server.stores.schema.record import server_values
 
 __all__ = ["read_something"]
 

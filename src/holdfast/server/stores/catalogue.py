@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, insert, or_, select, update
 
 from holdfast._ids import new_id
-from holdfast.server.stores.schema import (
+from holdfast.server.stores.schema.record import (
     accounts,
     agent_versions,
     agents,

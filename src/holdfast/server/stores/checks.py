@@ -8,7 +8,7 @@ from msgspec import Struct
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
 from holdfast.server.stores.base import Store, WriteTransaction
-from holdfast.server.stores.schema import (
+from holdfast.server.stores.schema.record import (
     check_queue,
     instances,
     quality,

@@ -15,17 +15,17 @@ from sqlalchemy import Connection, RowMapping, bindparam, select, text, tuple_, 
 
 from holdfast.core.failures import Group
 from holdfast.server.stores.base import FacetWriter
-from holdfast.server.stores.failure_rows import OF_THE_RUN, group_row, recorded_group
+from holdfast.server.stores.reads.failure_rows import OF_THE_RUN, group_row, recorded_group
 from holdfast.server.stores.rows_facets import FacetRow, FailedRow, FailureGroupRow
-from holdfast.server.stores.schema import SPAN_AGGREGATE, instances, span_bodies, spans
-from holdfast.server.stores.schema_facets import (
+from holdfast.server.stores.schema.facets import (
     COUNTED_EVENTS,
     FACET_COUNTS,
     LONGEST_CALL,
     LONGEST_NAME,
     failed,
 )
-from holdfast.server.stores.sqlite_facets import SqliteFacets
+from holdfast.server.stores.schema.record import SPAN_AGGREGATE, instances, span_bodies, spans
+from holdfast.server.stores.sqlite.facets import SqliteFacets
 from holdfast.wire import attributes as names
 from holdfast.wire.vocabulary import UNNAMED, FacetKind, SpanType
 
@@ -105,7 +105,7 @@ def _writer(connection: Connection) -> FacetWriter:
     driver = cast("Any", connection.connection.driver_connection)
     if connection.dialect.name == "sqlite":
         return SqliteFacets(driver)
-    from holdfast.server.stores.postgres_facets import PostgresFacets  # needs an extra
+    from holdfast.server.stores.postgres.facets import PostgresFacets  # needs an extra
 
     return PostgresFacets(driver.cursor(binary=True))
 

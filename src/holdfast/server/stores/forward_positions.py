@@ -5,8 +5,8 @@ from __future__ import annotations
 from msgspec import Struct
 from sqlalchemy import Connection, insert, or_, select, update
 
-from holdfast.server.stores.reads_forward import Place
-from holdfast.server.stores.schema_forward import forward_positions
+from holdfast.server.stores.reads.forward import Place
+from holdfast.server.stores.schema.forward import forward_positions
 
 __all__ = ["ForwardPosition", "let_go", "read_position", "restart", "save_position", "take_position"]
 

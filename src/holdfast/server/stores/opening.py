@@ -14,12 +14,12 @@ from holdfast.errors import StoreError
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.clickhouse.connection import clickhouse_url
 from holdfast.server.stores.migrate import current_revision, head_revision
-from holdfast.server.stores.moving_state import anything_moved
-from holdfast.server.stores.search_index import SearchIndex
-from holdfast.server.stores.span_store_state import SpanStoreState, span_store_state
-from holdfast.server.stores.sqlite import SqliteStore
-from holdfast.server.stores.sqlite_search import SqliteSearch
-from holdfast.server.stores.tiered import TieredStore
+from holdfast.server.stores.search.index import SearchIndex
+from holdfast.server.stores.sqlite.search import SqliteSearch
+from holdfast.server.stores.sqlite.store import SqliteStore
+from holdfast.server.stores.tiered.moving_state import anything_moved
+from holdfast.server.stores.tiered.span_store_state import SpanStoreState, span_store_state
+from holdfast.server.stores.tiered.store import TieredStore
 
 __all__ = ["DatabaseState", "database_state", "open_catalogue", "open_database", "open_search", "open_tiered"]
 
@@ -68,7 +68,7 @@ def open_catalogue(file: Path, address: str | None) -> Store:
     if address is None:
         return SqliteStore(file)
     url = _postgres_url(address)
-    from holdfast.server.stores.postgres import PostgresStore  # an extra, and 60 ms to import
+    from holdfast.server.stores.postgres.store import PostgresStore  # an extra, and 60 ms to import
 
     return PostgresStore(url)
 
@@ -78,7 +78,7 @@ def open_search(file: Path, address: str | None, store: Store) -> SearchIndex:
     beside the SQLite file. Raises `StoreError`."""
     if address is None:
         return SqliteSearch(file.with_name(f"{file.stem}-search.db"), store)
-    from holdfast.server.stores.postgres_search import PostgresSearch
+    from holdfast.server.stores.postgres.search import PostgresSearch
 
     return PostgresSearch(_postgres_url(address), store)
 

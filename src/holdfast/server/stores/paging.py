@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, select
 
-from holdfast.server.stores.reads_api import Window
+from holdfast.server.stores.reads.api import Window
 
 __all__ = ["read_page"]
 

@@ -8,8 +8,8 @@ from sqlalchemy import ColumnElement, Connection, delete, insert, select, update
 
 from holdfast.server.stores.paging import read_page
 from holdfast.server.stores.reach import Reach, deployments_within, environments_within
-from holdfast.server.stores.reads_api import Window
-from holdfast.server.stores.schema import accounts, deployments, environments, tokens
+from holdfast.server.stores.reads.api import Window
+from holdfast.server.stores.schema.record import accounts, deployments, environments, tokens
 
 __all__ = [
     "AccountRow",

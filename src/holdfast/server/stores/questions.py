@@ -10,8 +10,8 @@ from sqlalchemy import ColumnElement, Connection, insert, select, update
 
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.reach import Reach, runs_within
-from holdfast.server.stores.schema import instances
-from holdfast.server.stores.schema_questions import questions
+from holdfast.server.stores.schema.questions import questions
+from holdfast.server.stores.schema.record import instances
 
 __all__ = [
     "Question",

@@ -8,7 +8,7 @@ from __future__ import annotations
 from msgspec import Struct
 from sqlalchemy import ColumnElement, and_, select
 
-from holdfast.server.stores.schema import agents, deployments, environments, instances, tokens
+from holdfast.server.stores.schema.record import agents, deployments, environments, instances, tokens
 
 __all__ = [
     "Reach",

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from sqlalchemy import delete, insert, select, update
 
 from holdfast.server.stores.base import Store, WriteTransaction
-from holdfast.server.stores.schema_search import saved_lists
+from holdfast.server.stores.schema.search import saved_lists
 
 __all__ = ["delete_list", "save_list", "saved_of"]
 

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement, Connection, Select, delete, func, insert, 
 
 from holdfast.server.stores.base import Store
 from holdfast.server.stores.reach import Reach, runs_within
-from holdfast.server.stores.reads_api import Window
-from holdfast.server.stores.schema import agents, instances
-from holdfast.server.stores.schema_scores import scores
+from holdfast.server.stores.reads.api import Window
+from holdfast.server.stores.schema.record import agents, instances
+from holdfast.server.stores.schema.scores import scores
 
 __all__ = [
     "DayOfScores",

@@ -8,8 +8,8 @@ from sqlalchemy import Connection, delete, insert, select, update
 
 from holdfast.server.stores.paging import read_page
 from holdfast.server.stores.reach import Reach, tokens_within
-from holdfast.server.stores.reads_api import Window
-from holdfast.server.stores.schema import login_codes, tokens, web_sessions
+from holdfast.server.stores.reads.api import Window
+from holdfast.server.stores.schema.record import login_codes, tokens, web_sessions
 
 __all__ = [
     "SessionRow",

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, insert, or_, select
 
 from holdfast.server.stores.durations import add_durations, bucket_of
-from holdfast.server.stores.schema import instances
-from holdfast.server.stores.schema_versions import ROLLUP_COUNTS, version_rollups
+from holdfast.server.stores.schema.record import instances
+from holdfast.server.stores.schema.versions import ROLLUP_COUNTS, version_rollups
 
 __all__ = ["fill_version_sums"]
 

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, Connection, Table, select
 
 from holdfast.server.stores.paging import read_page
 from holdfast.server.stores.reach import Reach, agents_within
-from holdfast.server.stores.reads_api import Window
-from holdfast.server.stores.schema import agent_versions, agents, schema_versions
+from holdfast.server.stores.reads.api import Window
+from holdfast.server.stores.schema.record import agent_versions, agents, schema_versions
 
 __all__ = [
     "SchemaVersionRow",

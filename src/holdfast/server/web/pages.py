@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from holdfast.server.services.payload_view import PayloadView
+from holdfast.server.services.viewing.payload_view import PayloadView
 
 __all__ = [
     "Choice",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from holdfast.server.services.overview import Overview, Period
+from holdfast.server.services.viewing.overview import Overview, Period
 from holdfast.server.web.format import utc_text
 from holdfast.server.web.scope import HOUR, Scope
 

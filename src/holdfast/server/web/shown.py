@@ -6,9 +6,9 @@ import msgspec
 
 from holdfast._clock import iso_utc
 from holdfast.server.services.clean_text import clean, one_line
-from holdfast.server.services.payload_view import PayloadView
-from holdfast.server.stores.reads_spans import SpanRecord
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.services.viewing.payload_view import PayloadView
+from holdfast.server.stores.reads.run_views import RunRecord
+from holdfast.server.stores.reads.spans import SpanRecord
 from holdfast.server.web.format import ago, amount, bytes_text, clock_text, money, utc_text
 from holdfast.server.web.pages import CostView, ErrorView, Panel, TimeView
 from holdfast.wire.operations import RecordedError

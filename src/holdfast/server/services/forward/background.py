@@ -15,7 +15,7 @@ from holdfast.server.services.forward.receiver import Receiver, headers_in
 from holdfast.server.services.forward.spans import ForwardOptions
 from holdfast.server.services.setup import DEFAULT_ACCOUNT
 from holdfast.server.stores.base import Store
-from holdfast.server.stores.reads_forward import ForwardFilter, Place
+from holdfast.server.stores.reads.forward import ForwardFilter, Place
 
 __all__ = ["BackgroundForwarding", "forwarding"]
 

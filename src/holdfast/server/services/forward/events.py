@@ -10,7 +10,7 @@ from holdfast.server.services.forward.names import is_content
 from holdfast.server.services.forward.values import json_text, put, value_in, writable
 from holdfast.server.services.json_read import as_object
 from holdfast.server.services.otlp.names import MESSAGE_EVENTS
-from holdfast.server.stores.reads_forward import ForwardQuality
+from holdfast.server.stores.reads.forward import ForwardQuality
 from holdfast.server.stores.rows import EventRow
 from holdfast.wire import attributes as names
 from holdfast.wire.operations import RecordedError

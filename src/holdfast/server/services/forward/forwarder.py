@@ -23,7 +23,7 @@ from holdfast.server.services.forward.verdicts import Later, Refused, Taken, Too
 from holdfast.server.stores import forward_positions as positions
 from holdfast.server.stores.base import Store, WriteTransaction
 from holdfast.server.stores.forward_positions import ForwardPosition
-from holdfast.server.stores.reads_forward import ForwardFilter, ForwardReads, Place
+from holdfast.server.stores.reads.forward import ForwardFilter, ForwardReads, Place
 from holdfast.server.stores.retrying import in_transaction
 
 __all__ = ["FIRST", "SETTLE_SECONDS", "Forwarder", "Forwarding"]

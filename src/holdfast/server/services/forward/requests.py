@@ -20,7 +20,7 @@ from holdfast.server.services.forward.spans import (
     TraceNames,
     forwarded_span,
 )
-from holdfast.server.stores.reads_forward import ForwardReads, ForwardRun, Place, WholeSpan
+from holdfast.server.stores.reads.forward import ForwardReads, ForwardRun, Place, WholeSpan
 from holdfast.server.stores.rows import EventRow
 
 __all__ = ["Packed", "Request", "packed"]

@@ -13,7 +13,7 @@ from holdfast.server.services.forward.events import add_error, add_event, add_ju
 from holdfast.server.services.forward.names import newer_attributes
 from holdfast.server.services.forward.spans import ForwardOptions, TraceNames, strip_content, take_error
 from holdfast.server.services.forward.values import object_in, put, writable
-from holdfast.server.stores.reads_forward import ForwardQuality, ForwardRun
+from holdfast.server.stores.reads.forward import ForwardQuality, ForwardRun
 from holdfast.server.stores.rows import EventRow
 from holdfast.wire import attributes as names
 from holdfast.wire.trace_ids import run_of_trace, span_hex, trace_hex

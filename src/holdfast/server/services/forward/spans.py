@@ -17,7 +17,7 @@ from holdfast.server.services.forward.values import object_in, put, value_in, wr
 from holdfast.server.services.json_read import as_list, as_object
 from holdfast.server.services.otlp.names import PROVIDERS
 from holdfast.server.stores.rows import BodyRow, EventRow, SpanRow
-from holdfast.server.stores.schema import SPAN_AGGREGATE
+from holdfast.server.stores.schema.record import SPAN_AGGREGATE
 from holdfast.wire import attributes as names
 from holdfast.wire.operations import RecordedError
 from holdfast.wire.trace_ids import run_of_trace, span_hex, trace_hex

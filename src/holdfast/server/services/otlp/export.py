@@ -11,14 +11,14 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from holdfast.errors import ApiError
-from holdfast.server.services.apply import Batch
 from holdfast.server.services.auth import Principal
-from holdfast.server.services.commit import Committer
 from holdfast.server.services.otlp.from_json import decode_json_traces
 from holdfast.server.services.otlp.from_protobuf import decode_protobuf
 from holdfast.server.services.otlp.operations import operations_of
 from holdfast.server.services.otlp.records import Export
 from holdfast.server.services.otlp.repeated import RepeatedUsage
+from holdfast.server.services.recording.apply import Batch
+from holdfast.server.services.recording.commit import Committer
 from holdfast.wire.operations import InstanceRegister, Operation, SpanCreate
 from holdfast.wire.vocabulary import ErrorCode, OnError
 

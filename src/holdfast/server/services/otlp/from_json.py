@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 from msgspec import Struct
 
-from holdfast.server.services.decoding import as_utf8, with_whole_characters
 from holdfast.server.services.otlp.records import (
     MOST_EVENTS,
     MOST_LINKS,
@@ -25,6 +24,7 @@ from holdfast.server.services.otlp.records import (
     kept_number,
     malformed,
 )
+from holdfast.server.services.recording.decoding import as_utf8, with_whole_characters
 from holdfast.wire.vocabulary import TraceSpanKind, TraceStatus
 
 __all__ = ["decode_json_traces"]

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from holdfast.server.stores.clickhouse.connection import ClickHouse
 from holdfast.server.stores.clickhouse.tables import BODY_COLUMNS, EVENT_COLUMNS, EVENTS, SPAN_COLUMNS, SPANS
-from holdfast.server.stores.light_spans import LightSpans
+from holdfast.server.stores.reads.light_spans import LightSpans
 from holdfast.server.stores.rows import BodyRow, EventRow, SpanRow
 from holdfast.wire.vocabulary import SpanStatus
 

@@ -13,7 +13,7 @@ from sqlalchemy import Column, LargeBinary, Text
 
 from holdfast.errors import StoreError
 from holdfast.server.stores.clickhouse.connection import ClickHouse
-from holdfast.server.stores.schema import events, span_bodies, spans
+from holdfast.server.stores.schema.record import events, span_bodies, spans
 
 __all__ = ["BODY_COLUMNS", "EVENTS", "EVENT_COLUMNS", "FILING", "SPANS", "SPAN_COLUMNS", "prepare_tables"]
 

@@ -6,11 +6,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.services.overview_sums import Totals, total, totals_by_agent
-from holdfast.server.services.queries import Queries
+from holdfast.server.services.viewing.overview_sums import Totals, total, totals_by_agent
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.server.stores.agents import AgentRow
-from holdfast.server.stores.overview_views import RollupPoint
-from holdfast.server.stores.reads_agents import SchemaVersionRecord, VersionRecord
+from holdfast.server.stores.reads.agents import SchemaVersionRecord, VersionRecord
+from holdfast.server.stores.reads.overview_views import RollupPoint
 from holdfast.server.web.agents.numbers import (
     cost_each,
     course_of_runs,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 
-from holdfast.server.services.overview import Period
-from holdfast.server.services.overview_sums import Totals, total
-from holdfast.server.services.queries import Queries
+from holdfast.server.services.viewing.overview import Period
+from holdfast.server.services.viewing.overview_sums import Totals, total
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.server.stores.agents import AgentRow
 from holdfast.server.web.agents.query import AgentsQuery
 from holdfast.server.web.period import period_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from holdfast._clock import iso_utc
-from holdfast.server.services.overview import Period
-from holdfast.server.services.overview_sums import Totals
+from holdfast.server.services.viewing.overview import Period
+from holdfast.server.services.viewing.overview_sums import Totals
 from holdfast.server.web.format import money
 from holdfast.server.web.overview.tiles import percent
 from holdfast.server.web.pages import CostView

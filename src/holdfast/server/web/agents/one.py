@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from holdfast.server.services.clean_text import clean, one_line
-from holdfast.server.services.queries import Queries
-from holdfast.server.stores.reads_failures import FailureOrder
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.failures import FailureOrder
 from holdfast.server.stores.scores import ScoreFilter
 from holdfast.server.web.agents.build import runs_by_agent
 from holdfast.server.web.agents.material import AgentMaterial

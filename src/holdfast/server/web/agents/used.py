@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.stores.facet_views import FacetSum
+from holdfast.server.stores.reads.facet_views import FacetSum
 from holdfast.server.web.agents.numbers import known
 from holdfast.server.web.agents.pages import UsedRow
 from holdfast.server.web.format import amount, duration

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.services.overview_sums import Totals, total
-from holdfast.server.services.schema_drift import Change, Drift
-from holdfast.server.stores.reads_agents import SchemaVersionRecord, VersionRecord, VersionSum
+from holdfast.server.services.viewing.overview_sums import Totals, total
+from holdfast.server.services.viewing.schema_drift import Change, Drift
+from holdfast.server.stores.reads.agents import SchemaVersionRecord, VersionRecord, VersionSum
 from holdfast.server.web.agents.build import version_title
 from holdfast.server.web.agents.material import AgentMaterial
 from holdfast.server.web.agents.numbers import cost_each, is_bad, known, success, success_words

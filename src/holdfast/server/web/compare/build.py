@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Final
 
-from holdfast.server.services.comparing import MOST_SPANS, Comparison
-from holdfast.server.services.queries import Queries
-from holdfast.server.stores.reads_spans import SpanBody
-from holdfast.server.stores.run_views import RunCursor, RunRecord
+from holdfast.server.services.viewing.comparing import MOST_SPANS, Comparison
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.run_views import RunCursor, RunRecord
+from holdfast.server.stores.reads.spans import SpanBody
 from holdfast.server.web.compare.facts import compared_facts, compared_models, compared_tools
 from holdfast.server.web.compare.pages import ChoosePage, ComparePage, PairDiff, RunSide
 from holdfast.server.web.compare.query import PREVIOUS, CompareQuery

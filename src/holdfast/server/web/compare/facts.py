@@ -6,8 +6,8 @@ from collections.abc import Callable, Sequence
 from typing import Final
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.stores.reads_spans import SpanRecord
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.stores.reads.run_views import RunRecord
+from holdfast.server.stores.reads.spans import SpanRecord
 from holdfast.server.web.compare.pages import FactRow, UseRow, Uses
 from holdfast.server.web.format import amount, duration, money
 from holdfast.server.web.shown import NOTHING, agent_name, run_cost, run_end, span_kind, version_name

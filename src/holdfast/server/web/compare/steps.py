@@ -6,10 +6,10 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import Final
 
-from holdfast.server.services.comparing import Comparing, Comparison, Side, steps_differ
-from holdfast.server.services.run_align import Pair
-from holdfast.server.stores.reads_spans import SpanRecord
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.services.viewing.comparing import Comparing, Comparison, Side, steps_differ
+from holdfast.server.services.viewing.run_align import Pair
+from holdfast.server.stores.reads.run_views import RunRecord
+from holdfast.server.stores.reads.spans import SpanRecord
 from holdfast.server.web.compare.pages import Mark, StepCell, StepRow, StepWindow
 from holdfast.server.web.compare.query import CompareQuery
 from holdfast.server.web.format import duration

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 
 from holdfast._clock import iso_utc
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.services.overview import Period
-from holdfast.server.services.queries import Queries
-from holdfast.server.stores.reads_failures import FailureOrder, FailureSum, Outcomes
+from holdfast.server.services.viewing.overview import Period
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.failures import FailureOrder, FailureSum, Outcomes
 from holdfast.server.web.failures.pages import CategoryChip, FailureRow, FailuresPage
 from holdfast.server.web.failures.query import FailuresQuery
 from holdfast.server.web.filters import agent_choices, choices, range_choices

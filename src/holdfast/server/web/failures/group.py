@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.services.queries import Queries
-from holdfast.server.stores.facet_views import FailureGroup
-from holdfast.server.stores.reads_failures import LOOKED_AT, FailedRun, Outcomes
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.facet_views import FailureGroup
+from holdfast.server.stores.reads.failures import LOOKED_AT, FailedRun, Outcomes
 from holdfast.server.web.failures.build import AGENTS, category_words, course, message_words
 from holdfast.server.web.failures.pages import Example, FailedRunRow, FailurePage
 from holdfast.server.web.failures.query import FailuresQuery, GroupQuery

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Final, Self
 from urllib.parse import urlencode
 
-from holdfast.server.stores.reads_failures import FailureOrder
-from holdfast.server.stores.run_views import RunCursor
+from holdfast.server.stores.reads.failures import FailureOrder
+from holdfast.server.stores.reads.run_views import RunCursor
 from holdfast.server.web.links import number_in
 from holdfast.server.web.scope import Scope
 from holdfast.wire.vocabulary import FailureCategory

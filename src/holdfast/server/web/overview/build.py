@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from holdfast._clock import iso_utc
-from holdfast.server.services.queries import Queries
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.server.web.filters import agent_choices
 from holdfast.server.web.overview.charts import charts
 from holdfast.server.web.overview.figures import figures

@@ -7,7 +7,7 @@ from typing import Final
 from urllib.parse import quote
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.services.overview_sums import Totals
+from holdfast.server.services.viewing.overview_sums import Totals
 from holdfast.server.web.overview.deltas import moved
 from holdfast.server.web.overview.material import Material
 from holdfast.server.web.overview.pages import Change, Tone

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from holdfast.server.stores.durations import quantile_ns
-from holdfast.server.stores.overview_views import RollupPoint
+from holdfast.server.stores.reads.overview_views import RollupPoint
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.overview.material import Material
 from holdfast.server.web.overview.pages import Cell, ChartKind, ChartView, Line, Unit

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Final
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.stores.facet_views import FacetSum
-from holdfast.server.stores.overview_views import RunMark
-from holdfast.server.stores.reads_overview import LOOKED_AT, Extreme
+from holdfast.server.stores.reads.facet_views import FacetSum
+from holdfast.server.stores.reads.overview import LOOKED_AT, Extreme
+from holdfast.server.stores.reads.overview_views import RunMark
 from holdfast.server.web.format import amount, duration, money, utc_text
 from holdfast.server.web.links import run_path
 from holdfast.server.web.overview.changes import what_changed

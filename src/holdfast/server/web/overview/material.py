@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from urllib.parse import urlencode
 
-from holdfast.server.services.overview import Overview, Period
-from holdfast.server.services.overview_sums import Totals, total
-from holdfast.server.services.queries import Queries
-from holdfast.server.stores.facet_views import FacetSum
-from holdfast.server.stores.overview_views import RollupPoint
+from holdfast.server.services.viewing.overview import Overview, Period
+from holdfast.server.services.viewing.overview_sums import Totals, total
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.facet_views import FacetSum
+from holdfast.server.stores.reads.overview_views import RollupPoint
 from holdfast.server.web.overview.query import OverviewQuery
 from holdfast.server.web.period import period_of
 from holdfast.server.web.scope import HOUR, Scope

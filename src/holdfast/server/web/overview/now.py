@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Final
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.stores.overview_views import OpenRunRecord
-from holdfast.server.stores.reads_overview import MOST_OPEN
+from holdfast.server.stores.reads.overview import MOST_OPEN
+from holdfast.server.stores.reads.overview_views import OpenRunRecord
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.links import run_path
 from holdfast.server.web.overview.material import Material

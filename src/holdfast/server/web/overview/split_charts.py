@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.services.overview_sums import Totals
-from holdfast.server.stores.facet_views import FacetPoint, FacetSum
-from holdfast.server.stores.overview_views import RollupPoint
+from holdfast.server.services.viewing.overview_sums import Totals
+from holdfast.server.stores.reads.facet_views import FacetPoint, FacetSum
+from holdfast.server.stores.reads.overview_views import RollupPoint
 from holdfast.server.web.format import amount
 from holdfast.server.web.overview.material import Material
 from holdfast.server.web.overview.pages import Cell, ChartKind, ChartView, Line, Unit

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from holdfast.server.services.overview_sums import Totals
+from holdfast.server.services.viewing.overview_sums import Totals
 from holdfast.server.web.format import amount, duration, money
 from holdfast.server.web.overview.deltas import against, rate_change
 from holdfast.server.web.overview.material import Material

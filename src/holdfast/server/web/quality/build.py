@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 from holdfast._clock import iso_utc
 from holdfast.server.services.clean_text import clip, one_line
-from holdfast.server.services.queries import Queries
-from holdfast.server.services.scores import Scores
+from holdfast.server.services.managing.scores import Scores
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.reads_api import Window
-from holdfast.server.stores.reads_quality import NEWEST_RECORDS, NEWEST_RUNS
+from holdfast.server.stores.reads.api import Window
+from holdfast.server.stores.reads.quality import NEWEST_RECORDS, NEWEST_RUNS
 from holdfast.server.stores.scores import DayOfScores, ScoreFilter
 from holdfast.server.web.format import amount
 from holdfast.server.web.links import run_path

@@ -9,7 +9,7 @@ from typing import cast
 
 import msgspec
 
-from holdfast.server.stores.reads_quality import QualityLine
+from holdfast.server.stores.reads.quality import QualityLine
 
 __all__ = ["NumberSeries", "number_series"]
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.services.queries import Queries
-from holdfast.server.services.run_tree import TOP, SpanTree
-from holdfast.server.stores.reads_spans import SpanRecord
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.services.viewing.run_tree import TOP, SpanTree
+from holdfast.server.stores.reads.run_views import RunRecord
+from holdfast.server.stores.reads.spans import SpanRecord
 from holdfast.server.web.format import duration
 from holdfast.server.web.run.pages import AttemptView
 from holdfast.server.web.run.query import RunQuery

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from holdfast.server.services.run_tree import SpanTree
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.services.viewing.run_tree import SpanTree
+from holdfast.server.stores.reads.run_views import RunRecord
 from holdfast.server.web.format import duration
 from holdfast.server.web.run.pages import DensityBar, TimeBar
 from holdfast.server.web.run.query import RunQuery

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from holdfast.server.services.queries import Queries
-from holdfast.server.services.run_tree import SpanTree
-from holdfast.server.stores.run_views import RunRecord, RunVersion
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.services.viewing.run_tree import SpanTree
+from holdfast.server.stores.reads.run_views import RunRecord, RunVersion
 from holdfast.server.web.pages import Shell
 from holdfast.server.web.run.events import events_page
 from holdfast.server.web.run.head import View, run_head

@@ -6,7 +6,7 @@ from typing import Final
 
 from holdfast.server.services.clean_text import clean, one_line
 from holdfast.server.services.json_read import as_object, decode_json
-from holdfast.server.stores.run_views import RunEvent
+from holdfast.server.stores.reads.run_views import RunEvent
 from holdfast.server.web.format import duration
 from holdfast.server.web.pages import Fact
 from holdfast.server.web.run.decisions import kind_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.services.payload_view import show_payload
-from holdfast.server.stores.run_views import RunEvent, RunRecord
+from holdfast.server.services.viewing.payload_view import show_payload
+from holdfast.server.stores.reads.run_views import RunEvent, RunRecord
 from holdfast.server.web.format import duration
 from holdfast.server.web.links import raw_path
 from holdfast.server.web.run.pages import EventView

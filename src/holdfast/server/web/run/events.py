@@ -7,9 +7,9 @@ from typing import Final
 from urllib.parse import urlencode
 
 from holdfast._ids import MAX_ID_LENGTH
-from holdfast.server.services.queries import Queries
-from holdfast.server.stores.reads_events import EventPlace
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.events import EventPlace
+from holdfast.server.stores.reads.run_views import RunRecord
 from holdfast.server.web.links import number_in, run_path
 from holdfast.server.web.pages import Choice, Shell
 from holdfast.server.web.run.decisions import KINDS

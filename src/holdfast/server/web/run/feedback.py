@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from holdfast.server.services.clean_text import clean
-from holdfast.server.services.queries import Queries
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.run_views import RunRecord
 from holdfast.server.web.links import run_path
 from holdfast.server.web.opinions import Opinion, show_opinion
 from holdfast.server.web.run.pages import Feedback

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from enum import StrEnum
 
 from holdfast.server.services.clean_text import clean
-from holdfast.server.services.queries import Queries
-from holdfast.server.stores.run_views import RunRecord, RunVersion
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.run_views import RunRecord, RunVersion
 from holdfast.server.web.compare.query import PREVIOUS, CompareQuery
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.links import run_path

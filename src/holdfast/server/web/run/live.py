@@ -9,7 +9,7 @@ from typing import Final
 
 from holdfast.errors import ApiError
 from holdfast.server.services.followers import Followers
-from holdfast.server.services.queries import Queries
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.wire.vocabulary import ErrorCode, InstanceStatus
 
 __all__ = ["Streams"]

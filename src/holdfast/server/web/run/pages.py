@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from holdfast.server.services.payload_view import PayloadView
+from holdfast.server.services.viewing.payload_view import PayloadView
 from holdfast.server.web.opinions import Opinion
 from holdfast.server.web.pages import (
     Choice,

@@ -8,7 +8,7 @@ from typing import Final, Self
 from urllib.parse import urlencode
 
 from holdfast._ids import MAX_ID_LENGTH
-from holdfast.server.services.run_tree import TreeView
+from holdfast.server.services.viewing.run_tree import TreeView
 from holdfast.server.web.links import number_in
 
 __all__ = ["RunQuery"]

@@ -8,7 +8,7 @@ import msgspec
 
 from holdfast.errors import ApiError
 from holdfast.server.services.json_read import decode_json, resolve_pointer
-from holdfast.server.services.queries import Queries
+from holdfast.server.services.viewing.queries import Queries
 from holdfast.wire.vocabulary import ErrorCode
 
 __all__ = ["raw_part"]

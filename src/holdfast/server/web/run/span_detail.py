@@ -7,12 +7,12 @@ from collections.abc import Iterable, Sequence
 from holdfast._clock import iso_utc
 from holdfast.server.services.clean_text import clean, one_line
 from holdfast.server.services.json_read import as_list, as_object, decode_json
-from holdfast.server.services.payload_view import show_merged, show_payload
-from holdfast.server.services.queries import Queries
-from holdfast.server.services.run_tree import SpanTree, TreeView
-from holdfast.server.stores.reads_spans import SpanRecord
-from holdfast.server.stores.run_views import RunRecord
-from holdfast.server.stores.schema import SPAN_AGGREGATE, SPAN_CLOSED_BY_SERVER, SPAN_CREATED
+from holdfast.server.services.viewing.payload_view import show_merged, show_payload
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.services.viewing.run_tree import SpanTree, TreeView
+from holdfast.server.stores.reads.run_views import RunRecord
+from holdfast.server.stores.reads.spans import SpanRecord
+from holdfast.server.stores.schema.record import SPAN_AGGREGATE, SPAN_CLOSED_BY_SERVER, SPAN_CREATED
 from holdfast.server.web.format import duration, utc_text
 from holdfast.server.web.links import raw_path, run_path
 from holdfast.server.web.pages import Fact

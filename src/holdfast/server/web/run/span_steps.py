@@ -9,12 +9,12 @@ from typing import Final
 
 import msgspec
 
-from holdfast.server.services.chat_forms import find_messages
-from holdfast.server.services.chat_view import ChatMessage, show_message
 from holdfast.server.services.clean_text import clean, one_line
 from holdfast.server.services.json_read import as_list, as_object, decode_json
-from holdfast.server.services.run_tree import short_id
-from holdfast.server.stores.reads_spans import SpanBody, SpanRecord
+from holdfast.server.services.viewing.chat_forms import find_messages
+from holdfast.server.services.viewing.chat_view import ChatMessage, show_message
+from holdfast.server.services.viewing.run_tree import short_id
+from holdfast.server.stores.reads.spans import SpanBody, SpanRecord
 from holdfast.server.web.format import duration
 from holdfast.server.web.pages import Fact
 from holdfast.server.web.run.story_pages import StepKind, StoryStep

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from typing import Final
 from urllib.parse import urlencode
 
-from holdfast.server.services.queries import Queries
-from holdfast.server.services.run_tree import SpanTree, short_id
-from holdfast.server.stores.reads_spans import SpanRecord
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.services.viewing.run_tree import SpanTree, short_id
+from holdfast.server.stores.reads.run_views import RunRecord
+from holdfast.server.stores.reads.spans import SpanRecord
 from holdfast.server.web.links import run_path
 from holdfast.server.web.run.decision_steps import decision_step
 from holdfast.server.web.run.decisions import DECISIONS

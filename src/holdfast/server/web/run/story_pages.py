@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import ClassVar
 
-from holdfast.server.services.chat_view import ChatMessage
+from holdfast.server.services.viewing.chat_view import ChatMessage
 from holdfast.server.web.pages import Choice, ErrorView, Fact, Page, Shown, TimeView
 from holdfast.server.web.run.pages import EventView, RunHead
 

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from holdfast.server.services.clean_text import one_line
-from holdfast.server.services.queries import Queries
-from holdfast.server.services.run_tree import SpanTree, TreeView, short_id
-from holdfast.server.stores.reads_spans import SpanRecord
-from holdfast.server.stores.reads_tree import MOST_FOUND
-from holdfast.server.stores.run_views import RunRecord, RunVersion
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.services.viewing.run_tree import SpanTree, TreeView, short_id
+from holdfast.server.stores.reads.run_views import RunRecord, RunVersion
+from holdfast.server.stores.reads.spans import SpanRecord
+from holdfast.server.stores.reads.tree import MOST_FOUND
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.pages import Choice
 from holdfast.server.web.run.axis import Axis, time_bar

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import urlencode
 
-from holdfast.server.services.queries import Queries
-from holdfast.server.services.search import Search
-from holdfast.server.stores.run_list import LOOK, RunListSlice, RunPlace
-from holdfast.server.stores.run_views import RunFilter, RunRecord, RunSums
+from holdfast.server.services.searching.search import Search
+from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.run_list import LOOK, RunListSlice, RunPlace
+from holdfast.server.stores.reads.run_views import RunFilter, RunRecord, RunSums
 from holdfast.server.web.format import amount, duration, money, utc_text
 from holdfast.server.web.pages import Fact, Shell
 from holdfast.server.web.runs.columns import NAMES, STANDARD, Column

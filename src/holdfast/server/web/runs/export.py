@@ -19,7 +19,7 @@ from holdfast.errors import ApiError
 from holdfast.server.services.context import Services
 from holdfast.server.services.records import Records, Window
 from holdfast.server.stores.reach import Reach
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.stores.reads.run_views import RunRecord
 from holdfast.server.web.runs.build import listed_runs
 from holdfast.server.web.runs.query import ListQuery
 

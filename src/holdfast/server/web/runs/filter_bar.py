@@ -6,7 +6,7 @@ from collections.abc import Collection
 from typing import Final
 
 from holdfast.server.services.clean_text import clip, one_line
-from holdfast.server.services.run_choices import RunNames
+from holdfast.server.services.viewing.run_choices import RunNames
 from holdfast.server.web.filters import agent_choices, choices
 from holdfast.server.web.pages import Choice
 from holdfast.server.web.runs.pages import Chip, FilterBar, MoreFilters, RangeField

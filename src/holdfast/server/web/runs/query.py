@@ -8,7 +8,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Final, Self
 from urllib.parse import urlencode
 
-from holdfast.server.stores.run_list import Range, RunListFilter, RunPlace
+from holdfast.server.stores.reads.run_list import Range, RunListFilter, RunPlace
 from holdfast.server.web.links import number_in
 from holdfast.server.web.scope import Scope
 from holdfast.wire.vocabulary import FacetKind, InstanceStatus, Purpose, RunOrder

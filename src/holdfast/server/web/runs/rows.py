@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from holdfast.server.services.clean_text import clip, one_line
-from holdfast.server.stores.run_views import RunRecord
+from holdfast.server.stores.reads.run_views import RunRecord
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.links import run_path
 from holdfast.server.web.runs.pages import RunRow, SnippetView

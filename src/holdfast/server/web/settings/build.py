@@ -14,7 +14,7 @@ from holdfast.server.services.auth import Principal
 from holdfast.server.services.clean_text import clip, one_line
 from holdfast.server.services.context import Services
 from holdfast.server.services.setup import DEFAULT_ACCOUNT
-from holdfast.server.stores.reads_api import Window
+from holdfast.server.stores.reads.api import Window
 from holdfast.server.web.format import amount
 from holdfast.server.web.pages import Choice, Fact, Shell
 from holdfast.server.web.settings.health import health_part, prices_part

@@ -8,9 +8,9 @@ from urllib.parse import urlencode
 
 from holdfast.server.services.clean_text import one_line
 from holdfast.server.services.context import Services
-from holdfast.server.services.ingest_health import HEALTH_MINUTES, HealthView
-from holdfast.server.stores.facet_views import FacetSpan
-from holdfast.server.stores.reads_storage import QueueLength, queue_lengths
+from holdfast.server.services.recording.health import HEALTH_MINUTES, HealthView
+from holdfast.server.stores.reads.facet_views import FacetSpan
+from holdfast.server.stores.reads.storage import QueueLength, queue_lengths
 from holdfast.server.web.format import ago, amount, duration
 from holdfast.server.web.pages import Fact
 from holdfast.server.web.settings.pages import Health, Prices, UnpricedModel

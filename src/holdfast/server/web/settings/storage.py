@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from holdfast.server.config import ServerConfig
-from holdfast.server.services.storage import StorageSizes
+from holdfast.server.services.viewing.storage import StorageSizes
 from holdfast.server.web.format import ago, amount, bytes_text
 from holdfast.server.web.pages import Fact
 from holdfast.server.web.settings.pages import SizeView, Storage

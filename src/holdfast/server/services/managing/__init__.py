@@ -1,0 +1,1 @@
+"""What is managed besides runs."""

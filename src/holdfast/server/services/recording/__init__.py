@@ -1,0 +1,1 @@
+"""What arrives: decoded, applied, counted and committed."""

@@ -1,0 +1,1 @@
+"""Full text: indexing after the commit, and asking."""

@@ -1,0 +1,1 @@
+"""Reading: what pages, the API and exports ask of a store."""

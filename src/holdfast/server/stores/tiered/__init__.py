@@ -1,0 +1,1 @@
+"""Settled spans in a store of their own beside the catalogue."""
