@@ -28,7 +28,7 @@ test: $(READY) ## The whole test suite, from nothing
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m browser $(ARGS) || test $$? -eq 5  # 5: ARGS name no such test
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m 'not browser' $(ARGS)
 
-check: $(READY) ## Format, lint, types, import contracts, fast tests (under two minutes)
+check: $(READY) ## Format, lint, types, import contracts, fast tests (some minutes)
 	@$(MAKE) --no-print-directory -j 2 check-style check-types
 	@$(BIN)/python -m pytest -q -n 2 --dist loadgroup -m 'not slow and not browser and not data'
 
