@@ -13,7 +13,9 @@ import urllib3
 from holdfast._clock import utc_now_ns
 from holdfast.server.config import ServerConfig
 from holdfast.server.running import Listening, background_server
+from holdfast.server.services.auth import Principal
 from holdfast.server.services.recording.health import HEALTH_MINUTES, IngestHealth
+from holdfast.wire.spool_state import SpoolState
 from server.client import Api
 from web.conftest import Reader
 from web.sample_runs import SECOND, refund_run, send, wide_run
@@ -176,6 +178,23 @@ def test_another_account_sees_nothing_of_it(server: Listening, reader: Reader) -
     assert str(services.config.data) not in page
     token = services.auth.tokens("default")[0]
     assert _post(other, f"/settings/tokens/{token.id}/revoke").status == 404
+
+
+def test_spools_of_clients_are_told(reader: Reader, server: Listening) -> None:
+    """What processes lost, and how far the one that is farthest behind is; another account's are not in it."""
+    health = server.services.ingest
+    who = Principal(token_id="", account_id="default", scopes=frozenset())
+    other = Principal(token_id="", account_id="another", scopes=frozenset())
+    health.heard(who, SpoolState(client="web-1:7", lost=3, waiting=2048, behind=400.0).header())
+    health.heard(who, SpoolState(client="web-2:9", waiting=1024, behind=2.0).header())
+    health.heard(other, SpoolState(client="theirs:1", lost=1000).header())
+    health.heard(who, "no such header")
+    page = reader.get("/settings").data.decode()
+    assert re.search(r'Lost by clients</dt><dd class="bad" title="web-1:7">3</dd>', page)
+    assert re.search(
+        r'Oldest in a spool</dt><dd class="bad" title="web-1:7">6 min 40 s, 3.0 KiB in all</dd>', page
+    )
+    assert "theirs" not in page
 
 
 def test_health_forgets_old_minutes() -> None:

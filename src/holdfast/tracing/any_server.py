@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Final, Protocol
 
@@ -17,6 +18,7 @@ from holdfast.tracing.documented import documented, instance_of
 from holdfast.tracing.transport import Answer, HttpTransport, TransportOptions
 from holdfast.wire.bulk import BulkRequest
 from holdfast.wire.operations import NO_JSON, Operation
+from holdfast.wire.spool_state import SpoolState
 
 __all__ = ["AnyServer", "ahead_to", "post_to"]
 
@@ -27,10 +29,12 @@ _decode: Final = msgspec.json.Decoder(BulkRequest).decode
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def post_to(destination: Destination, options: TransportOptions) -> Post:
-    """How records travel to this destination."""
+def post_to(
+    destination: Destination, options: TransportOptions, tell: Callable[[], SpoolState] | None = None
+) -> Post:
+    """How records travel to this destination; `tell` says how the spool stands, to a server of ours."""
     if not destination.any_server:
-        return HttpTransport(destination, options).post
+        return HttpTransport(destination, options, tell).post
     # No server but ours is known to read compressed bodies.
     return AnyServer(HttpTransport(destination, replace(options, compress="never"))).post
 

@@ -109,6 +109,7 @@ class Exporter:
         self._waiting = 0
         self._deadline: float | None = None
         self._given_up = False
+        self._behind_since: float | None = None
         self._draining = False
         self._standing = Standing()
         self._delivery: tuple[Source, Delivery] | None = None
@@ -129,6 +130,12 @@ class Exporter:
         """Send now, without gathering first."""
         self._hurried = True
         self._wake.put(None)
+
+    @property
+    def behind(self) -> float:
+        """Seconds since all that there was had been delivered; 0 where nothing waits."""
+        since = self._behind_since
+        return 0.0 if since is None else time.monotonic() - since
 
     def wait_for(self, settled: int, timeout: float) -> bool:
         """Wait until so many of the spool's records are settled."""
@@ -214,10 +221,13 @@ class Exporter:
             self._delivery = self._next_delivery()
         if self._delivery is None:
             self._draining = False
+            self._behind_since = None
             self._announce()
             self._idle()
             return
         source, delivery = self._delivery
+        if self._behind_since is None:
+            self._behind_since = time.monotonic()
         self._hurried = False  # whoever called for haste has it: pauses from here on are the server's wish
         self._look_ahead(source, delivery.batch)
         step = delivery.step(self._send)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import atexit
 import os
 import queue
+import socket
 import threading
 import time
 import weakref
@@ -27,6 +28,7 @@ from holdfast.tracing.spool import Spool
 from holdfast.tracing.transport import TransportOptions
 from holdfast.tracing.verdict import Control, Problem
 from holdfast.wire.questions import AnswerGiven
+from holdfast.wire.spool_state import SpoolState
 
 __all__ = [
     "Control",
@@ -141,7 +143,7 @@ class Pipeline:
             Adoption(self._own_destination, self.options.spool_max) if self.options.adopt else None
         )
         self._exporter = Exporter(
-            post_to(self.destination, self.options.transport),
+            post_to(self.destination, self.options.transport, self._tell),
             spool=self._spool,
             adoption=self._adoption,
             runs=self._runs,
@@ -226,6 +228,14 @@ class Pipeline:
         """The run ended."""
         self._runs.unwatch(instance_id)
         self._exporter.tally.control.pop(instance_id, None)
+
+    def _tell(self) -> SpoolState:
+        return SpoolState(
+            client=f"{socket.gethostname()[:100]}:{os.getpid()}",
+            lost=self._spool.losses.total,
+            waiting=self._spool.pending_bytes,
+            behind=round(self._exporter.behind, 1),
+        )
 
     # --- threads
 

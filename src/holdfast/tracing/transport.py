@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from holdfast._version import __version__
 from holdfast.errors import DeliveryError
 from holdfast.tracing.destination import Destination, is_loopback, local_token
+from holdfast.wire.spool_state import SPOOL_HEADER, SpoolState
 
 if TYPE_CHECKING:
     from urllib3 import BaseHTTPResponse, HTTPConnectionPool, PoolManager
@@ -48,9 +49,16 @@ class HttpTransport:
     refusal, so that a server that starts later, or anew, is found.
     """
 
-    def __init__(self, destination: Destination, options: TransportOptions) -> None:
+    def __init__(
+        self,
+        destination: Destination,
+        options: TransportOptions,
+        tell: Callable[[], SpoolState] | None = None,
+    ) -> None:
+        """`tell` says how the spool stands: it goes along with what is posted."""
         self._destination = destination
         self._options = options
+        self._tell = tell
         self._pool: HTTPConnectionPool | None = None
         self._headers: dict[str, str] = {}
         self._prefix = ""
@@ -70,6 +78,8 @@ class HttpTransport:
 
         pool = self._pool or self._connect()
         headers = self._headers
+        if self._tell is not None and body is not None:
+            headers = {**headers, SPOOL_HEADER: self._tell().header()}
         if self._compress and body is not None and len(body) >= _WORTH_COMPRESSING:
             body = zlib.compress(body, 1, 31)  # 31: a gzip container of the widest window
             headers = {**headers, "Content-Encoding": "gzip"}

@@ -30,6 +30,7 @@ from holdfast.wire.operations import (
     SpanFinish,
 )
 from holdfast.wire.requests import InstanceChange, TestSpans
+from holdfast.wire.spool_state import SPOOL_HEADER
 from holdfast.wire.vocabulary import OnError, TokenScope
 
 __all__ = ["RECORDING_ROUTES"]
@@ -203,6 +204,7 @@ async def bulk(request: AnyRequest) -> Response[bytes]:
     if names_agents(body):
         return _json(await services.managed.mixed_bulk.carry_out(who, body, minimal=minimal))
     who.need(TokenScope.INGEST)
+    services.ingest.heard(who, request.headers.get(SPOOL_HEADER))
     return _json(await services.ingest.bulk(who, body, minimal=minimal))
 
 

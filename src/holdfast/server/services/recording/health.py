@@ -9,22 +9,27 @@ from typing import Final
 
 from msgspec import Struct
 
+from holdfast.wire.spool_state import SpoolState
+
 __all__ = ["HEALTH_MINUTES", "HealthView", "IngestHealth"]
 
 HEALTH_MINUTES: Final = 60
 _MINUTE_NS: Final = 60_000_000_000
+_CLIENTS: Final = 500
 
 
 class HealthView(Struct, frozen=True, kw_only=True):
     """Operations since `since` (nanoseconds since 1970): those that were kept, refused (by error code), and
     dropped because their run has been erased. `minutes` are the operations kept in each of the last
-    `HEALTH_MINUTES` minutes, the running one last."""
+    `HEALTH_MINUTES` minutes, the running one last. `clients` is what the processes that sent something in that
+    time said last of their spools."""
 
     since: int
     kept: int
     refused: dict[str, int]
     dropped: int
     minutes: tuple[int, ...]
+    clients: tuple[SpoolState, ...] = ()
 
 
 class _Counts:
@@ -33,6 +38,7 @@ class _Counts:
         self.dropped = 0
         self.refused: Counter[str] = Counter()
         self.minutes: Counter[int] = Counter()
+        self.clients: dict[str, tuple[int, SpoolState]] = {}
 
 
 class IngestHealth:
@@ -58,6 +64,16 @@ class IngestHealth:
                 for old in [one for one in counts.minutes if one <= minute - HEALTH_MINUTES]:
                     del counts.minutes[old]
 
+    def heard(self, account_id: str, state: SpoolState) -> None:
+        """A client told how its spool stands. Of the clients of an account the last 500 are remembered."""
+        minute = self._clock() // _MINUTE_NS
+        with self._lock:
+            counts = self._accounts.setdefault(account_id, _Counts())
+            counts.clients.pop(state.client, None)
+            counts.clients[state.client] = minute, state
+            if len(counts.clients) > _CLIENTS:
+                del counts.clients[next(iter(counts.clients))]
+
     def of(self, account_id: str) -> HealthView:
         last = self._clock() // _MINUTE_NS
         with self._lock:
@@ -68,4 +84,7 @@ class IngestHealth:
                 refused=dict(counts.refused),
                 dropped=counts.dropped,
                 minutes=tuple(counts.minutes[last - back] for back in reversed(range(HEALTH_MINUTES))),
+                clients=tuple(
+                    state for minute, state in counts.clients.values() if minute > last - HEALTH_MINUTES
+                ),
             )

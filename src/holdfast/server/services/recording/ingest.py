@@ -19,6 +19,7 @@ from holdfast.server.services.recording.health import HealthView
 from holdfast.wire.bulk import BulkAnswer, MinimalBulkAnswer
 from holdfast.wire.envelopes import ErrorAnswer, FieldError
 from holdfast.wire.operations import Operation
+from holdfast.wire.spool_state import read_spool_state
 from holdfast.wire.vocabulary import ErrorCode, OnError
 
 __all__ = ["Ingest", "error_answer"]
@@ -38,6 +39,12 @@ class Ingest:
     def health(self, account_id: str) -> HealthView:
         """How recording into an account goes."""
         return self._committer.health.of(account_id)
+
+    def heard(self, who: Principal, header: str | None) -> None:
+        """What a client says of its spool, in the header of a request."""
+        state = read_spool_state(header)
+        if state is not None:
+            self._committer.health.heard(who.account_id, state)
 
     async def bulk(self, who: Principal, body: bytes, *, minimal: bool) -> bytes:
         """`POST /bulk`. With `minimal` the answer tells only what failed, and word for the runs named."""

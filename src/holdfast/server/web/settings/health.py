@@ -11,7 +11,7 @@ from holdfast.server.services.context import Services
 from holdfast.server.services.recording.health import HEALTH_MINUTES, HealthView
 from holdfast.server.stores.reads.facet_views import FacetSpan
 from holdfast.server.stores.reads.storage import QueueLength, queue_lengths
-from holdfast.server.web.format import ago, amount, duration
+from holdfast.server.web.format import ago, amount, bytes_text, duration
 from holdfast.server.web.pages import Fact
 from holdfast.server.web.settings.pages import Health, Prices, UnpricedModel
 from holdfast.server.web.sparkline import sparkline
@@ -23,6 +23,7 @@ _MODELS: Final = 20
 _DAYS_NS: Final = 30 * 86_400_000_000_000
 _MINUTE_NS: Final = 60_000_000_000
 _SLOW_NS: Final = 60_000_000_000
+_LONG_BEHIND: Final = 300.0
 
 
 def health_part(services: Services, account_id: str, now: int) -> Health:
@@ -41,6 +42,7 @@ def health_part(services: Services, account_id: str, now: int) -> Health:
             bad=bool(view.refused),
         ),
         Fact(label="For erased runs, dropped", value=amount(view.dropped)),
+        *_clients(view),
         _queue("Waiting for schema checks", checks, now),
         _queue("Waiting for the search index", search, now),
     )
@@ -70,6 +72,32 @@ def prices_part(services: Services, account_id: str, now: int) -> Prices:
             )
             for model in models
             if model.cost_unknown > 0
+        ),
+    )
+
+
+def _clients(view: HealthView) -> tuple[Fact, ...]:
+    """What the recording processes of the last hour said last of their spools."""
+    if not view.clients:
+        return ()
+    lost = sum(state.lost for state in view.clients)
+    last = max(view.clients, key=lambda state: state.behind)
+    waiting = sum(state.waiting for state in view.clients)
+    losers = ", ".join(one_line(state.client, 80) for state in view.clients if state.lost)
+    return (
+        Fact(
+            label="Clients",
+            value=amount(len(view.clients)),
+            title="processes that sent something in the last hour",
+        ),
+        Fact(label="Lost by clients", value=amount(lost), title=losers[:400], bad=lost > 0),
+        Fact(
+            label="Oldest in a spool",
+            value=f"{duration(int(last.behind * 1e9))}, {bytes_text(waiting)} in all"
+            if waiting
+            else "nothing",
+            title=one_line(last.client, 80) if waiting else "",
+            bad=waiting > 0 and last.behind > _LONG_BEHIND,
         ),
     )
 
