@@ -74,7 +74,7 @@ def test_groups_with_their_numbers(reader: Reader) -> None:
     assert re.search(r'c-times">60<', rows[0])
     assert re.search(r'failure=[^"]+">60<', rows[0])
     assert "50 %" in rows[0]
-    assert "30 mended" in rows[0]
+    assert "30 with a recovery" in rows[0]
     assert re.search(r'c-times">30<', rows[1])
     assert "100 %" in rows[1]
     assert "60 in all; most, " in rows[0]

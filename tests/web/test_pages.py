@@ -10,8 +10,10 @@ import pytest
 import urllib3
 
 from holdfast.server.running import Listening
+from holdfast.server.stores.reads.run_views import RunVersion
+from holdfast.server.web.run.live import is_settled
 from web.conftest import HOSTILE_ID, Reader
-from web.sample_runs import HOSTILE_TEXT
+from web.sample_runs import HOSTILE_TEXT, SECOND
 
 pytestmark = pytest.mark.usefixtures("filled")
 
@@ -253,3 +255,22 @@ def test_files_travel_packed_where_the_browser_takes_it(reader: Reader) -> None:
     assert plain.data == packed.data
     assert packed.headers["content-encoding"] == "gzip"
     assert int(packed.headers["content-length"]) * 3 < int(plain.headers["content-length"])
+
+
+def test_a_stopped_run_is_followed_for_its_last_words() -> None:
+    """The agent hears of the stop after the record does, and says how it ended; other ends are the agent's own."""
+
+    def ended(status: str, seconds_ago: int) -> bool:
+        now = 100 * SECOND
+        return is_settled(RunVersion(1, status, now - seconds_ago * SECOND, 5, 0, 5, 0, 0), now)
+
+    assert not ended("terminated", 3)
+    assert ended("terminated", 60)
+    assert ended("complete", 0)
+    assert not ended("active", 90)
+
+
+def test_the_first_run_of_an_agent_is_compared_with_none(reader: Reader, filled: Listening) -> None:
+    """The link to the run before is there where there is one."""
+    assert "Compare with the run before" in reader.html("/runs/refund-1")
+    assert "Compare with the run before" not in reader.html("/runs/old-59")

@@ -144,7 +144,7 @@ def _row(
         last_seen=past_time(group.last_seen, now),
         completed=f"{completed * 100 / outcomes.looked_at:.0f} %" if outcomes.looked_at else NOTHING,
         completed_title=f"{completed:,} of the newest {outcomes.looked_at:,} runs that met it",
-        mended=f"{outcomes.mended:,} mended" if outcomes.mended else "",
+        mended=f"{outcomes.mended:,} with a recovery" if outcomes.mended else "",
     )
 
 

@@ -34,7 +34,7 @@ _STOPS: Final = {
     AgentEventName.LOOP_STOPPED: "loop stopped",
     AgentEventName.LOOP_STEERED: "steered out of a loop",
     AgentEventName.BUDGET_EXCEEDED: "budget used up",
-    AgentEventName.BUDGET_WARNING: "budget nearly used up",
+    AgentEventName.BUDGET_WARNING: "budget warning",
     AgentEventName.GUARDRAIL_REFUSED: "refused by a guardrail",
     AgentEventName.PERMISSION_DENIED: "permission denied",
     AgentEventName.RATE_LIMIT_WAITED: "waited for a rate limit",

@@ -70,7 +70,7 @@ def _row(run: OpenRunRecord, now: int) -> OpenRow:
         href=run_path(run.id),
         title=one_line(run.name or run.root_name or "", 120) or f"run {one_line(run.id, 40)}",
         agent=one_line(run.agent_name or run.agent_id or "", 80) or "unknown agent",
-        why=f"waits for an answer since {silent}" if run.asked else f"silent for {silent}",
+        why=f"waits for an answer for {silent}" if run.asked else f"silent for {silent}",
         tone=Tone.PLAIN if run.asked else Tone.BAD,
         ticks_from=run.begun_at // 1_000_000,
         duration=duration(now - run.begun_at),

@@ -35,6 +35,7 @@ class OpenRun:
     """One run as it was at one moment, ready to be shown whole or in parts."""
 
     queries: Queries
+    account_id: str
     record: RunRecord
     version: RunVersion
     query: RunQuery
@@ -77,7 +78,7 @@ class OpenRun:
         return HeadPart(run=self._head(view), shell=shell)
 
     def _head(self, view: View) -> RunHead:
-        return run_head(self.queries, self.record, self.version, view, self.now)
+        return run_head(self.queries, self.account_id, self.record, self.version, view, self.now)
 
     def _window(self, tree: SpanTree, count: int = ROWS, *, sketch: bool = True) -> TreeWindow:
         return tree_window(
@@ -114,4 +115,6 @@ def open_run(queries: Queries, account_id: str, run_id: str, query: RunQuery, no
     record = queries.runs.run(account_id, run_id)
     if version is None or record is None:
         return None
-    return OpenRun(queries=queries, record=record, version=version, query=query, now=now)
+    return OpenRun(
+        queries=queries, account_id=account_id, record=record, version=version, query=query, now=now
+    )

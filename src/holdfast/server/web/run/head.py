@@ -7,13 +7,14 @@ from enum import StrEnum
 
 from holdfast.server.services.clean_text import clean
 from holdfast.server.services.viewing.queries import Queries
-from holdfast.server.stores.reads.run_views import RunRecord, RunVersion
+from holdfast.server.stores.reads.run_views import RunCursor, RunRecord, RunVersion
 from holdfast.server.web.compare.query import PREVIOUS, CompareQuery
 from holdfast.server.web.format import amount, duration
 from holdfast.server.web.links import run_path
 from holdfast.server.web.pages import Fact, Place
 from holdfast.server.web.run.decisions import KINDS
 from holdfast.server.web.run.feedback import run_feedback
+from holdfast.server.web.run.live import is_settled
 from holdfast.server.web.run.pages import AskedView, RunHead
 from holdfast.server.web.scope import Scope
 from holdfast.server.web.shown import (
@@ -44,7 +45,9 @@ class View(StrEnum):
     EVENTS = "events"
 
 
-def run_head(queries: Queries, run: RunRecord, version: RunVersion, view: View, now: int) -> RunHead:
+def run_head(
+    queries: Queries, account_id: str, run: RunRecord, version: RunVersion, view: View, now: int
+) -> RunHead:
     status = InstanceStatus(run.status)
     began = run.started_at if run.started_at is not None else run.begun_at
     path = run_path(run.id)
@@ -53,7 +56,7 @@ def run_head(queries: Queries, run: RunRecord, version: RunVersion, view: View, 
         id=run.id,
         title=run_title(run),
         status=run.status,
-        live=not status.final,
+        live=not is_settled(version, now),
         stamp=str(version),
         agent=agent_name(run),
         agent_href=Scope(agent=run.agent_id).url("/runs") if run.agent_id else "",
@@ -70,9 +73,16 @@ def run_head(queries: Queries, run: RunRecord, version: RunVersion, view: View, 
         stop_href=f"{path}/stop" if status is InstanceStatus.ACTIVE else "",
         asked=() if status.final else _asked(queries, run, path),
         views=tuple(_views(run, view, path)),
-        compare_href=CompareQuery(a=PREVIOUS, b=run.id).url(),
+        compare_href=CompareQuery(a=PREVIOUS, b=run.id).url()
+        if _has_earlier(queries, account_id, run)
+        else "",
         path=path,
     )
+
+
+def _has_earlier(queries: Queries, account_id: str, run: RunRecord) -> bool:
+    place = RunCursor(run.begun_at, run.key)
+    return run.agent_id is not None and queries.runs.before(account_id, run.agent_id, place) is not None
 
 
 def _facts(run: RunRecord) -> tuple[Fact, ...]:

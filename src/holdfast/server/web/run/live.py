@@ -7,20 +7,33 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Final
 
+from holdfast._clock import utc_now_ns
 from holdfast.errors import ApiError
 from holdfast.server.services.followers import Followers
 from holdfast.server.services.viewing.queries import Queries
+from holdfast.server.stores.reads.run_views import RunVersion
 from holdfast.wire.vocabulary import ErrorCode, InstanceStatus
 
-__all__ = ["Streams"]
+__all__ = ["Streams", "is_settled"]
 
 _LOOK_EVERY: Final = 5.0
 """Word of a change can be lost, or come from where none is sent: then it is seen by looking."""
 _SPACING: Final = 0.2
 """Seconds between two events: the page asks for what it shows after each."""
 _ALIVE_EVERY: Final = 15.0
+_LAST_WORDS_NS: Final = 20_000_000_000
+"""So long after the last news of it a stopped run is still followed."""
 _LONGEST: Final = 600.0
 """Seconds after which the stream ends by itself; browsers come back at once."""
+
+
+def is_settled(version: RunVersion, now: int) -> bool:
+    """Whether nothing more is to be expected of the run: it has ended, and one that was stopped has had the time
+    to say its last words."""
+    status = InstanceStatus(version.status)
+    return status.final and not (
+        status is InstanceStatus.TERMINATED and now - version.updated_at < _LAST_WORDS_NS
+    )
 
 
 class Streams:
@@ -69,7 +82,7 @@ async def _follow_run(
             if version is None:
                 return
             stamp = str(version)
-            if InstanceStatus(version.status).final:
+            if is_settled(version, utc_now_ns()):
                 yield _event("end", stamp)
                 return
             if stamp != told:

@@ -83,6 +83,7 @@ def _clients(view: HealthView) -> tuple[Fact, ...]:
     lost = sum(state.lost for state in view.clients)
     last = max(view.clients, key=lambda state: state.behind)
     waiting = sum(state.waiting for state in view.clients)
+    is_behind = last.behind >= 1  # what is younger is on its way
     losers = ", ".join(one_line(state.client, 80) for state in view.clients if state.lost)
     return (
         Fact(
@@ -94,10 +95,10 @@ def _clients(view: HealthView) -> tuple[Fact, ...]:
         Fact(
             label="Oldest in a spool",
             value=f"{duration(int(last.behind * 1e9))}, {bytes_text(waiting)} in all"
-            if waiting
+            if is_behind
             else "nothing",
-            title=one_line(last.client, 80) if waiting else "",
-            bad=waiting > 0 and last.behind > _LONG_BEHIND,
+            title=one_line(last.client, 80) if is_behind else "",
+            bad=last.behind > _LONG_BEHIND,
         ),
     )
 
