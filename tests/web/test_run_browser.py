@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, StorageState, expect
+from playwright.sync_api import Browser, Page, Route, StorageState, expect
 
 import holdfast
 from holdfast._clock import utc_now_ns
@@ -173,4 +173,23 @@ def test_a_page_whose_session_or_run_is_gone_says_so(chromium: Browser, tmp_path
         expect(page.locator("#told")).to_contain_text("Your session has ended")
         page.goto(f"{server.url}/runs/gone")
         expect(page.locator("main")).to_contain_text("log in", ignore_case=True)
+        context.close()
+
+
+def test_a_page_that_is_refused_word_of_its_run_asks_why(chromium: Browser, tmp_path: Path) -> None:
+    """The session ended before the stream was opened: that is said, not that the server is away."""
+    with background_server(ServerConfig(data=tmp_path, port=0)) as server:
+        story = Story("gone", utc_now_ns() - 5 * SECOND).begin("Gone", "agent")
+        send(server.url, server.token, story.items)
+        context = chromium.new_context()
+        page, _ = minded(context, server.url)
+        page.goto(server.login_url)
+
+        def refuse(route: Route) -> None:
+            context.clear_cookies()
+            route.fulfill(status=403, body="")
+
+        page.route("**/live", refuse)
+        page.goto(f"{server.url}/runs/gone")
+        expect(page.locator("#told")).to_contain_text("Your session has ended")
         context.close()

@@ -98,7 +98,8 @@ export function follow(changed) {
       say("The server does not answer: the page goes on as soon as it does.");
       if (source?.readyState !== EventSource.CLOSED) return;
       source = null;
-      setTimeout(listen, 5000); // refused: the browser gives up, we do not
+      fetchPart("head", `?view=${run.dataset.view}`).catch(() => {}); // refused: this tells, and says, what for
+      setTimeout(listen, 5000); // the browser gives up, we do not
     });
   }
 
